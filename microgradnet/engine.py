@@ -1,0 +1,336 @@
+"""Record scalar operations in a graph, and backpropagate derivatives through it.
+
+>>> x, w = Value(2.0, label="x"), Value(-3.0, label="w")
+>>> y = (x * w + 7.0).tanh()
+>>> y.backward()
+>>> y, x.grad, w.grad
+(Value(data=0.7615941559557649, grad=1.0, op='tanh'), -1.2599230248420783, 0.8399486832280523)
+
+Each operation is one line in the body of `Value`: its name, its text on numbers, and one partial
+derivative per operand, in the letters `{x}`, `{y}` for the operands and `{z}` for the result.
+
+**At an edge** the derivative is, as in PyTorch unless said otherwise:
+
+    relu, leaky_relu, elu   at 0            the left one: 0, slope, alpha
+    abs, sign               at 0            0
+    maximum, minimum, clip  at a tie        1/2 for each operand
+    step, sign              everywhere      0
+    x ** n, a number n      at 0, n = 0     0 (and 0 ** 0 is 1)
+    x ** n, sqrt            at 0, n < 1     infinite: ZeroDivisionError (PyTorch: inf)
+    x ** y, a Value y       at x = 0        by y: 0 for y > 0; by x: as x ** n, but y = 0 an error
+                            at x < 0        by y: ValueError (PyTorch: nan); make y a number
+"""
+
+import threading
+from collections.abc import Iterable, Iterator
+from typing import Any, SupportsFloat
+
+from microgradnet.operations import NOT_COMPUTED, RUNTIME, Op, Operand, binary, infix, unary
+
+
+class Value:
+    """A number that remembers the operation and the operands it came from.
+
+    `Value(data, label="")` takes one real number; anything else is a TypeError. Results, and the
+    exceptions, are those of the float inside, with a note that names the operation.
+
+    `backward()` adds into `grad`, as in PyTorch: set it to 0 between steps with `zero_grad`, and
+    the grad of inputs and targets too where you read it. `p -= lr * p.grad` only makes the name p
+    stand for another Value: write `p.data -= lr * p.grad`, or use an optimiser.
+    """
+
+    __slots__ = {  # noqa: RUF023
+        "data": "the number",
+        "grad": "the derivative, by this Value, of the one that backward() was called on",
+        "label": "its name in pictures and messages",
+        "x": "the first operand, None on a leaf",
+        "y": "the second operand, None where there is none",
+        "rule": "the Op that made it, None on a leaf",
+    }
+    __array_ufunc__ = None  # NumPy: leave the operators to us
+    data: float
+    grad: float
+    label: str
+    x: "Value | None"
+    y: "Value | None"
+    rule: Op | None
+
+    def __init__(self, data: float | SupportsFloat, label: str = "") -> None:
+        self.data = data if data.__class__ is float else as_number(data)
+        self.grad = NOT_COMPUTED
+        self.label = label
+        self.x = self.y = self.rule = None
+
+    @property
+    def op(self) -> str:
+        """The operation's symbol: "+", "*", "tanh", ...; "" on a leaf."""
+        return self.rule.symbol if self.rule else ""
+
+    @property
+    def args(self) -> "tuple[Value, ...]":
+        """The operands in order, `(x, x)` for `x * x`; () on a leaf."""
+        return tuple(v for v in (self.x, self.y) if v is not None)
+
+    # ---- the operations: name, value, partial by x, partial by y ------------------------------
+
+    # fmt: off
+    __add__, __radd__ = infix("add", "{x} + {y}", "1.0", "1.0", symbol="+", start=0)
+    __sub__, __rsub__ = infix("sub", "{x} - {y}", "1.0", "-1.0", symbol="-")
+    __mul__, __rmul__ = infix("mul", "{x} * {y}", "{y}", "{x}", symbol="*")
+    __truediv__, __rtruediv__ = infix("div", "{x} / {y}", "1.0 / {y}", "-{z} / {y}", symbol="/",
+                                      remedy="keep the denominator away from 0")
+    __neg__ = unary("neg", "-{x}", "-1.0")
+    __abs__ = unary("abs", "abs({x})", "sign({x})")
+
+    power, __rpow__ = infix("power", "power({x}, {y})", "{y} * power({x}, {y} - 1.0)",
+                            "xlogy({z}, {x})", symbol="**",
+                            remedy="keep the base above 0, or write the exponent as a number")
+    constant_power = binary("constant_power", "power({x}, {y})", "slope({x}, {y})", None,
+                            symbol="**", remedy="keep the base above 0, or use a whole exponent")
+    slope = binary("slope", "slope({x}, {y})", "{y} * slope({x}, {y} - 1.0)", None,
+                   remedy="keep the base above 0, or use a whole exponent")
+    xlogy = binary("xlogy", "xlogy({x}, {y})", "log({y})", "{x} / {y}",
+                   remedy="keep the second operand above 0")
+
+    exp = unary("exp", "exp({x})", "{z}", remedy="keep the operand below 709")
+    expm1 = unary("expm1", "expm1({x})", "exp({x})", remedy="keep the operand below 709")
+    log = unary("log", "log({x})", "1.0 / {x}", remedy="keep the operand above 0")
+    sqrt = unary("sqrt", "sqrt({x})", "0.5 / {z}", remedy="keep the operand above 0")
+    sin = unary("sin", "sin({x})", "cos({x})")
+    cos = unary("cos", "cos({x})", "-sin({x})")
+    tan = unary("tan", "tan({x})", "1.0 + {z} * {z}")
+    erfc = unary("erfc", "erfc({x})", "-TWO_OVER_SQRT_PI * exp(-{x} * {x})")
+
+    tanh = unary("tanh", "tanh({x})", "1.0 - {z} * {z}")
+    sigmoid = unary("sigmoid", "sigmoid({x})", "{z} * (1.0 - {z})")
+    relu = unary("relu", "(0.0 if {x} <= 0.0 else {x})", "step({x})")
+    leaky_relu = binary("leaky_relu", "({x} if {x} > 0.0 else {x} * {y})",
+                        "step({x}) + {y} * (1.0 - step({x}))", "minimum({x}, 0.0)", default=0.01)
+    elu = binary("elu", "({x} if {x} > 0.0 else {y} * expm1({x}))",
+                 "step({x}) + {y} * exp(minimum({x}, 0.0)) * (1.0 - step({x}))",
+                 "expm1(minimum({x}, 0.0))", default=1.0)
+    softplus = unary("softplus", "softplus({x})", "sigmoid({x})")
+    gelu = unary("gelu", "0.5 * {x} * erfc(-SQRT_HALF * {x})",
+                 "0.5 * erfc(-SQRT_HALF * {x}) + INVERSE_SQRT_TAU * {x} * exp(-0.5 * {x} * {x})")
+    silu = unary("silu", "{x} * sigmoid({x})", "sigmoid({x}) * (1.0 + {x} - {z})")
+
+    maximum = binary("maximum", "maximum({x}, {y})", "greater({x}, {y})", "greater({y}, {x})")
+    minimum = binary("minimum", "minimum({x}, {y})", "greater({y}, {x})", "greater({x}, {y})")
+    greater = binary("greater", "greater({x}, {y})", "0.0", "0.0")
+    step = unary("step", "step({x})", "0.0")
+    sign = unary("sign", "sign({x})", "0.0")
+    # fmt: on
+
+    def __pow__(self, y: Operand) -> "Value":
+        """Return x ** y; a number y is a constant, to which no gradient flows."""
+        return self.power(y) if isinstance(y, Value) else self.constant_power(y)
+
+    def __pos__(self) -> "Value":
+        return self
+
+    def clip(self, low: Operand, high: Operand) -> "Value":
+        """Return the Value itself between the bounds, and the nearer bound outside them."""
+        return self.maximum(low).minimum(high)
+
+    # ---- backward ------------------------------------------------------------------------------
+
+    def backward(self) -> None:
+        """Add the derivative of this Value by each leaf to the leaf's `grad`.
+
+        The `grad` of the Values between is computed afresh. RuntimeError where a `data` was changed
+        since the forward pass; ArithmeticError or ValueError where a derivative does not exist.
+        After an error every `grad` is what it was before.
+        """
+        leaves, results = graph(self)
+        before = [v.grad for v in leaves], [v.grad for v in results]
+        z = self
+        try:
+            for v in leaves:
+                v.grad = 0.0
+            for v in results:
+                v.grad = 0.0
+            self.grad = 1.0
+            # The chain rule, one operation at a time, each after everything that uses its result:
+            # only then is its own gradient complete.
+            for z in reversed(results):
+                z.rule.pull(z)  # type: ignore[union-attr]
+            for v, grad in zip(leaves, before[0], strict=True):
+                v.grad += grad
+        except BaseException as error:
+            for values, grads in zip((leaves, results), before, strict=True):
+                for v, grad in zip(values, grads, strict=True):
+                    v.grad = grad
+            if isinstance(error, ArithmeticError | ValueError):
+                explain(error, z, "the derivative of ")
+            raise
+
+    def recompute(self) -> "Value":
+        """Run the recorded graph forward again on the data that its leaves have now; return self.
+
+        >>> x = Value(3.0)
+        >>> y = x * x
+        >>> x.data = 4.0
+        >>> y.recompute().data
+        16.0
+        """
+        _, results = graph(self)
+        before = [z.data for z in results]
+        z = self
+        try:
+            for z in results:
+                z.data = z.rule.value(*[v.data for v in z.args])  # type: ignore[union-attr]
+        except BaseException as error:
+            for v, data in zip(results, before, strict=True):
+                v.data = data
+            explain(error, z, "")
+            raise
+        for z in results:
+            z.grad = NOT_COMPUTED
+        return self
+
+    # ---- as a float does -----------------------------------------------------------------------
+
+    def __lt__(self, other: Operand) -> bool:
+        return bool(self.data < number(other))
+
+    def __le__(self, other: Operand) -> bool:
+        return bool(self.data <= number(other))
+
+    def __gt__(self, other: Operand) -> bool:
+        return bool(self.data > number(other))
+
+    def __ge__(self, other: Operand) -> bool:
+        return bool(self.data >= number(other))
+
+    def __bool__(self) -> bool:
+        return bool(self.data)
+
+    def __float__(self) -> float:
+        return float(self.data)
+
+    def __int__(self) -> int:
+        return int(self.data)
+
+    def __round__(self, digits: int | None = None) -> float:
+        return round(self.data, digits)
+
+    def __format__(self, spec: str) -> str:
+        return format(self.data, spec) if spec else repr(self)
+
+    def __repr__(self) -> str:
+        names = (("label", self.label), ("op", self.op))
+        text = "".join(f", {name}={text!r}" for name, text in names if text)
+        return f"Value(data={self.data!r}, grad={self.grad!r}{text})"
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, str]:
+        from microgradnet.drawing import mimebundle
+
+        return mimebundle(self)
+
+    def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
+        ancestors = _Ancestors(self) if self.rule and not _COPYING.active else None
+        grad = None if self.grad is NOT_COMPUTED else self.grad
+        state = (ancestors, self.data, grad, self.label, self.x, self.y, self.rule)
+        return object.__new__, (Value,), state
+
+    def __setstate__(self, state: tuple[Any, ...]) -> None:
+        _, self.data, grad, self.label, self.x, self.y, self.rule = state
+        self.grad = NOT_COMPUTED if grad is None else grad
+
+
+class _Ancestors:
+    """What a Value came from, handed to pickle and deepcopy before it: neither need recurse."""
+
+    def __init__(self, root: Value) -> None:
+        self.root = root
+
+    def __reduce__(self) -> tuple[type[list[Value]], tuple[()], None, Iterator[Value]]:
+        return list, (), None, self._in_order()
+
+    def _in_order(self) -> Iterator[Value]:
+        _COPYING.active = True
+        try:
+            yield from topological_order(self.root)[:-1]
+        finally:
+            _COPYING.active = False
+
+
+class _Copying(threading.local):
+    active = False
+
+
+_COPYING = _Copying()
+
+
+def as_number(data: object) -> float:
+    """Return a real number as a float; TypeError for anything else."""
+    if isinstance(data, Value) or hasattr(data, "__len__") or not hasattr(data, "__float__"):
+        remedy = "use it as it is" if isinstance(data, Value) else "convert it with float()"
+        raise TypeError(f"Value() takes a real number, not {data!r}; {remedy}")
+    return float(data)
+
+
+def as_value(operand: Operand) -> Value:
+    """Return a Value as it is, and a number as a new leaf."""
+    return operand if isinstance(operand, Value) else Value(operand)
+
+
+def number(operand: Any) -> Any:
+    """Return a Value's data, and anything else as it is."""
+    return operand.data if isinstance(operand, Value) else operand
+
+
+def zero_grad(values: Iterable[Value]) -> None:
+    """Set the grad of every Value to 0, as before any backward."""
+    for v in values:
+        v.grad = NOT_COMPUTED
+
+
+def graph(root: Value) -> tuple[list[Value], list[Value]]:
+    """Return the leaves below a Value, and the results of operations, operands before results."""
+    if root.rule is None:
+        return [root], []
+    leaves: list[Value] = []
+    results: list[Value] = []
+    seen, path = {root}, [root]
+    while path:  # depth first, without recursion: `path` is where a recursive walk would stand
+        z = path[-1]
+        for v in (z.x, z.y):
+            if v is not None and v not in seen:
+                seen.add(v)
+                if v.rule is None:
+                    leaves.append(v)
+                else:
+                    path.append(v)
+                    break
+        else:
+            results.append(path.pop())
+    return leaves, results
+
+
+def topological_order(root: Value) -> list[Value]:
+    """Return every Value that a Value came from, and itself last: operands before results."""
+    leaves, results = graph(root)
+    return leaves + results
+
+
+def changed(z: Value) -> None:
+    """Raise RuntimeError, unless the operands of `z` still give its data (nan gives nan)."""
+    now = z.rule.value(*[v.data for v in z.args])  # type: ignore[union-attr]
+    if now == z.data or (now != now and z.data != z.data):
+        return
+    raise RuntimeError(
+        f"backward() needs the data of the forward pass, but the operands of {z!r} now give "
+        f"{now!r}: {', '.join(map(repr, z.args))}; call recompute() first, or build it again"
+    )
+
+
+def explain(error: BaseException, z: Value, what: str) -> None:
+    """Add a note to an error: the operation, its operands, and the remedy."""
+    operands = (
+        f"{v.label or letter} = {v.data!r}" for letter, v in zip("xy", z.args, strict=False)
+    )
+    error.add_note(f"in {what}{z.op} with {', '.join(operands)}; {z.rule.remedy}")  # type: ignore[union-attr]
+
+
+RUNTIME.update(Value=Value, as_value=as_value, changed=changed, explain=explain)
