@@ -14,7 +14,7 @@ derivative per operand, in the letters `{x}`, `{y}` for the operands and `{z}` f
     relu, leaky_relu, elu   at 0            the left one: 0, slope, alpha
     abs, sign               at 0            0
     maximum, minimum, clip  at a tie        1/2 for each operand
-    step, sign              everywhere      0
+    step, sign, greater     everywhere      0
     x ** n, a number n      at 0, n = 0     0 (and 0 ** 0 is 1)
     x ** n, sqrt            at 0, n < 1     infinite: ZeroDivisionError (PyTorch: inf)
     x ** y, a Value y       at x = 0        by y: 0 for y > 0; by x: as x ** n, but y = 0 an error
@@ -119,6 +119,7 @@ class Value:
     greater = binary("greater", "greater({x}, {y})", "0.0", "0.0")
     step = unary("step", "step({x})", "0.0")
     sign = unary("sign", "sign({x})", "0.0")
+    detach = unary("detach", "{x}", "0.0")
     # fmt: on
 
     def __pow__(self, y: Operand) -> "Value":

@@ -25,7 +25,7 @@ from microgradnet import scalars
 if TYPE_CHECKING:
     from microgradnet.engine import Value
 
-Operand: TypeAlias = "Value | float | SupportsFloat"
+Operand: TypeAlias = SupportsFloat  # a Value, or a real number
 
 OPERATIONS: dict[str, "Op"] = {}
 NOT_COMPUTED = float("0")  # the one 0.0 that says, by identity: no backward has come here yet

@@ -1,0 +1,70 @@
+"""Measure how far predictions are from their targets: losses of one example.
+
+>>> from microgradnet import Value
+>>> cross_entropy([Value(1000.0), Value(0.0)], 1).data
+1000.0
+>>> hinge(Value(0.25), -1).data
+1.25
+
+A loss of many examples is their mean: `functional.mean(loss(model(x), y) for x, y in rows)`.
+"""
+
+import operator
+from collections.abc import Sequence
+from typing import Any, SupportsIndex
+
+from microgradnet import functional
+from microgradnet.engine import Value
+from microgradnet.operations import OPERATIONS, Operand
+
+
+def mean_squared_error(
+    prediction: Operand | Sequence[Operand], target: Operand | Sequence[Operand]
+) -> Any:
+    """Return the mean of (prediction - target)^2 over the outputs of one example.
+
+    Both are one number, or sequences of one length; ValueError of two lengths.
+    """
+    predictions = list(prediction) if isinstance(prediction, Sequence) else [prediction]
+    targets = list(target) if isinstance(target, Sequence) else [target]
+    if len(predictions) != len(targets):
+        raise ValueError(
+            "mean_squared_error() takes as many targets as predictions, "
+            f"not {len(targets)} for {len(predictions)}"
+        )
+    return functional.mean((p - t) ** 2 for p, t in zip(predictions, targets, strict=True))  # type: ignore[operator]
+
+
+def hinge(score: Operand, target: Operand) -> Any:
+    """Return max(0, 1 - target * score), the max-margin loss; the target is -1 or +1."""
+    if not isinstance(target, Value) and target not in (-1, 1):
+        raise ValueError(f"hinge() takes the targets -1 and +1, not {target!r}; use 2 * target - 1")
+    return OPERATIONS["relu"](1.0 - target * score)  # type: ignore[operator]
+
+
+def binary_cross_entropy(logit: Operand, target: Operand) -> Any:
+    """Return -log of the probability of the target (0, 1, or between) under sigmoid(logit).
+
+    It takes the logit, not the probability, and so never overflows: -log sigmoid(logit) is
+    log(1 + e^-logit).
+    """
+    if not isinstance(target, Value) and not 0 <= target <= 1:  # type: ignore[operator]
+        raise ValueError(
+            f"binary_cross_entropy() takes targets from 0 to 1, not {target!r}; "
+            "of -1 and +1, use (target + 1) / 2"
+        )
+    softplus = OPERATIONS["softplus"]
+    return target * softplus(-logit) + (1.0 - target) * softplus(logit)  # type: ignore[operator]
+
+
+def cross_entropy(logits: Sequence[Operand], target: SupportsIndex) -> Any:
+    """Return -log softmax(logits)[target]: the target is the index of the class.
+
+    TypeError for an index that is not whole, ValueError for one that is not there.
+    """
+    index = operator.index(target)
+    if not 0 <= index < len(logits):
+        raise ValueError(
+            f"cross_entropy() takes a class index from 0 to {len(logits) - 1}, not {index}"
+        )
+    return -functional.log_softmax(logits)[index]

@@ -1,0 +1,229 @@
+"""Build networks of neurons.
+
+>>> model = MLP(2, [4, 1], activation="tanh", seed=1)
+>>> print(model)
+MLP(2, [4, 1], activation='tanh', output='linear'): 17 parameters
+  layers.0  Layer(2, 4, activation='tanh'): 12 parameters
+  layers.1  Layer(4, 1, activation='linear'): 5 parameters
+>>> model([1.0, -2.0])
+Value(data=0.15519430533963327, grad=0.0, label='layers.1.neurons.0', op='+')
+"""
+
+import math
+import random
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from microgradnet.engine import Value, as_number, as_value, zero_grad
+from microgradnet.operations import OPERATIONS, Operand
+
+Seed = int | random.Random | None
+
+# A name -> one weight of a neuron with `nin` inputs in a layer of `nout`; biases start at 0.
+INITIALISATIONS: dict[str, Callable[[Any, int, int], float]] = {
+    "uniform": lambda rng, nin, nout: rng.uniform(-1, 1),  # micrograd
+    "lecun": lambda rng, nin, nout: rng.gauss(0, math.sqrt(1 / nin)),  # LeCun et al., 1998
+    "xavier": lambda rng, nin, nout: (  # Glorot and Bengio, 2010
+        rng.uniform(-1, 1) * math.sqrt(6 / (nin + nout))
+    ),
+    "he": lambda rng, nin, nout: rng.gauss(0, math.sqrt(2 / nin)),  # He et al., 2015
+}
+
+
+class Module:
+    """A part of a model: it finds the parameters in its attributes, and in lists and dicts there.
+
+    Every leaf Value, and every parameter of a Module, that can be reached so is a parameter.
+    """
+
+    def named_parameters(self) -> Iterator[tuple[str, Value]]:
+        """Yield (path, parameter), such as ("layers.0.neurons.2.w.1", Value), each Value once."""
+        seen = set()
+        for path, found in _contents(vars(self), ""):
+            if isinstance(found, Value) and found.rule is None and found not in seen:
+                seen.add(found)
+                yield path, found
+
+    def parameters(self) -> list[Value]:
+        """Return the parameters in the order of named_parameters()."""
+        return [p for _, p in self.named_parameters()]
+
+    def zero_grad(self) -> None:
+        """Set the grad of every parameter to 0: backward() adds to what is there.
+
+        The grad of inputs is not touched: see `engine.zero_grad`.
+        """
+        zero_grad(self.parameters())
+
+    def state_dict(self) -> dict[str, float]:
+        """Return path -> number for every parameter."""
+        return {path: p.data for path, p in self.named_parameters()}
+
+    def load_state_dict(self, state: Mapping[str, float]) -> None:
+        """Set every parameter from path -> number; after an error nothing has changed."""
+        named = dict(self.named_parameters())
+        missing = [path for path in named if path not in state]
+        unknown = [path for path in state if path not in named]
+        if missing or unknown:
+            raise ValueError(
+                f"load_state_dict() takes the parameters of this model; missing: "
+                f"{_some(missing)}; not in the model: {_some(unknown)}"
+            )
+        numbers = {path: as_number(state[path]) for path in named}
+        for path, p in named.items():
+            p.data = numbers[path]
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
+    def __str__(self) -> str:
+        parts = [
+            (path, part)
+            for path, part in _contents(vars(self), "", deep=False)
+            if isinstance(part, Module)
+        ]
+        width = max((len(path) for path, _ in parts), default=0)
+        lines = [f"  {path:<{width}}  {part.summary()}" for path, part in parts]
+        return "\n".join([self.summary(), *lines])
+
+    def summary(self) -> str:
+        """Return one line: what it is, and how many parameters it has."""
+        count = len(self.parameters())
+        return f"{self!r}: {count:,} parameter{'s' * (count != 1)}"
+
+
+def _contents(found: Any, path: str, deep: bool = True) -> Iterator[tuple[str, Any]]:
+    # Depth first, in the order of writing; recursion is as deep as the modules are nested.
+    yield path, found
+    if isinstance(found, Module) and (deep or not path):
+        found = vars(found)
+    if isinstance(found, Mapping):
+        items = [(str(key), item) for key, item in found.items()]
+    elif isinstance(found, list | tuple):
+        items = [(str(index), item) for index, item in enumerate(found)]
+    else:
+        return
+    for name, item in items:
+        yield from _contents(item, f"{path}.{name}" if path else name, deep)
+
+
+class Neuron(Module):
+    """activation(b + w0 * x0 + w1 * x1 + ...), a function of `nin` numbers or Values.
+
+    `activation` names an operation of one operand, or is "linear"; `init` names an entry of
+    INITIALISATIONS. The weights come from `seed`, an int or a random.Random; by default from the
+    module `random`, so that random.seed() holds, as in micrograd.
+    """
+
+    def __init__(
+        self, nin: int, activation: str = "relu", *, init: str = "uniform", seed: Seed = None,
+        nout: int = 1, name: str = "neuron",
+    ) -> None:  # fmt: skip
+        _check_size("nin", nin)
+        self.activation = _chosen("activation", activation, ["linear", *_activations()])
+        weight = INITIALISATIONS[_chosen("init", init, INITIALISATIONS)]
+        rng = _random(seed)
+        self.w = [Value(weight(rng, nin, nout), f"{name}.w.{i}") for i in range(nin)]
+        self.b = Value(0.0, f"{name}.b")
+        self.name = name
+
+    def __call__(self, x: Sequence[Operand]) -> Value:
+        if len(x) != len(self.w):
+            raise ValueError(f"{self!r} takes {len(self.w)} inputs, not {len(x)}")
+        z = self.b
+        for weight, operand in zip(self.w, x, strict=True):
+            z = z + weight * operand
+        if self.activation != "linear":
+            z = OPERATIONS[self.activation].method(z)
+        z.label = self.name
+        return z
+
+    def __repr__(self) -> str:
+        return f"Neuron({len(self.w)}, activation={self.activation!r})"
+
+
+class Layer(Module):
+    """`nout` neurons side by side: a function from `nin` numbers or Values to a list of Values."""
+
+    def __init__(
+        self, nin: int, nout: int, activation: str = "relu", *, init: str = "uniform",
+        seed: Seed = None, name: str = "layer",
+    ) -> None:  # fmt: skip
+        _check_size("nout", nout)
+        rng = _random(seed)
+        self.neurons = [
+            Neuron(nin, activation, init=init, seed=rng, nout=nout, name=f"{name}.neurons.{i}")
+            for i in range(nout)
+        ]
+
+    def __call__(self, x: Sequence[Operand]) -> list[Value]:
+        if len(x) != len(self.neurons[0].w):
+            raise ValueError(f"{self!r} takes {len(self.neurons[0].w)} inputs, not {len(x)}")
+        x = [as_value(operand) for operand in x]  # a number becomes one leaf, not one a neuron
+        return [neuron(x) for neuron in self.neurons]
+
+    def __repr__(self) -> str:
+        first = self.neurons[0]
+        return f"Layer({len(first.w)}, {len(self.neurons)}, activation={first.activation!r})"
+
+
+class MLP(Module):
+    """A multilayer perceptron: layers of the widths `nouts`, the last with `output` as activation.
+
+    Called on `nin` numbers or Values it gives a list of Values, or the one Value of a last layer
+    of width 1. For `activation`, `init` and `seed` see Neuron.
+    """
+
+    def __init__(
+        self, nin: int, nouts: Sequence[int], activation: str = "relu", output: str = "linear",
+        seed: Seed = None, init: str = "uniform",
+    ) -> None:  # fmt: skip
+        if not isinstance(nouts, Sequence) or not nouts:
+            raise ValueError(f"nouts takes the widths of the layers, not {nouts!r}; try [16, 1]")
+        rng = _random(seed)
+        self.sizes = [nin, *nouts]
+        last = len(nouts) - 1
+        self.layers = [
+            Layer(
+                self.sizes[i], self.sizes[i + 1], output if i == last else activation,
+                init=init, seed=rng, name=f"layers.{i}",
+            )
+            for i in range(len(nouts))
+        ]  # fmt: skip
+        self.activation = activation
+        self.output = output
+
+    def __call__(self, x: Sequence[Operand]) -> Any:
+        if len(x) != self.sizes[0]:
+            raise ValueError(f"{self!r} takes {self.sizes[0]} inputs, not {len(x)}")
+        for layer in self.layers:
+            x = layer(x)
+        return x[0] if len(x) == 1 else x
+
+    def __repr__(self) -> str:
+        nin, *nouts = self.sizes
+        return f"MLP({nin}, {nouts}, activation={self.activation!r}, output={self.output!r})"
+
+
+def _activations() -> list[str]:
+    return [name for name, op in OPERATIONS.items() if len(op.partials) == 1 or op.default]
+
+
+def _random(seed: Seed) -> Any:
+    return random if seed is None else seed if hasattr(seed, "gauss") else random.Random(seed)
+
+
+def _chosen(what: str, name: str, names: Any) -> str:
+    if name not in names:
+        raise ValueError(f"{what} is one of {', '.join(names)}, not {name!r}")
+    return name
+
+
+def _check_size(what: str, size: Any) -> None:
+    if not isinstance(size, int) or size < 1:
+        raise ValueError(f"{what} takes a whole number from 1 up, not {size!r}")
+
+
+def _some(paths: list[str]) -> str:
+    more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
+    return ", ".join(paths[:3]) + more or "none"
