@@ -8,7 +8,13 @@
 6.0
 """
 
-from microgradnet import functional, losses, nn, optim
+from microgradnet import data, functional, losses, nn, optim
+from microgradnet.checking import gradcheck
+from microgradnet.drawing import draw, render
 from microgradnet.engine import Value, zero_grad
+from microgradnet.training import fit
 
-__all__ = ["Value", "functional", "losses", "nn", "optim", "zero_grad"]
+__all__ = [
+    "Value", "data", "draw", "fit", "functional", "gradcheck", "losses", "nn", "optim", "render",
+    "zero_grad",
+]  # fmt: skip

@@ -8,8 +8,7 @@ gradcheck: 2 derivatives agree with finite differences, to a relative 1e-06
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from microgradnet.engine import Value, as_value, graph
 from microgradnet.operations import Operand
@@ -19,8 +18,7 @@ from microgradnet.operations import Operand
 STEP = (2.0**-52) ** (1 / 3)
 
 
-@dataclass(frozen=True)
-class Derivative:
+class Derivative(NamedTuple):
     """One line of a report: the derivative by one input, computed twice."""
 
     name: str
@@ -31,8 +29,7 @@ class Derivative:
     agrees: bool  # within the tolerance; at a kink, between the two slopes
 
 
-@dataclass(frozen=True)
-class Report:
+class Report(NamedTuple):
     """What gradcheck() found: true where every derivative agrees, and readable when printed."""
 
     derivatives: tuple[Derivative, ...]

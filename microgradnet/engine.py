@@ -13,7 +13,7 @@ derivative per operand, in the letters `{x}`, `{y}` for the operands and `{z}` f
 
     relu, leaky_relu, elu   at 0            the left one: 0, slope, alpha
     abs, sign               at 0            0
-    maximum, minimum, clip  at a tie        1/2 for each operand
+    maximum, minimum        at a tie        1/2 for each operand, and so for clip (PyTorch: 1)
     step, sign, greater     everywhere      0
     x ** n, a number n      at 0, n = 0     0 (and 0 ** 0 is 1)
     x ** n, sqrt            at 0, n < 1     infinite: ZeroDivisionError (PyTorch: inf)
@@ -25,7 +25,16 @@ import threading
 from collections.abc import Iterable, Iterator
 from typing import Any, SupportsFloat
 
-from microgradnet.operations import NOT_COMPUTED, RUNTIME, Op, Operand, binary, infix, unary
+from microgradnet.operations import (
+    NOT_COMPUTED,
+    RUNTIME,
+    UNREACHED,
+    Op,
+    Operand,
+    binary,
+    infix,
+    unary,
+)
 
 
 class Value:
@@ -82,9 +91,10 @@ class Value:
     __neg__ = unary("neg", "-{x}", "-1.0")
     __abs__ = unary("abs", "abs({x})", "sign({x})")
 
-    power, __rpow__ = infix("power", "power({x}, {y})", "{y} * power({x}, {y} - 1.0)",
-                            "xlogy({z}, {x})", symbol="**",
-                            remedy="keep the base above 0, or write the exponent as a number")
+    power = binary("power", "power({x}, {y})", "{y} * power({x}, {y} - 1.0)", "xlogy({z}, {x})",
+                   symbol="**", remedy="keep the base above 0, or write the exponent as a number")
+    exponential, __rpow__ = infix("exponential", "power({x}, {y})", None, "xlogy({z}, {x})",
+                                  symbol="**", remedy="keep the base above 0")
     constant_power = binary("constant_power", "power({x}, {y})", "slope({x}, {y})", None,
                             symbol="**", remedy="keep the base above 0, or use a whole exponent")
     slope = binary("slope", "slope({x}, {y})", "{y} * slope({x}, {y} - 1.0)", None,
@@ -112,18 +122,21 @@ class Value:
     softplus = unary("softplus", "softplus({x})", "sigmoid({x})")
     gelu = unary("gelu", "0.5 * {x} * erfc(-SQRT_HALF * {x})",
                  "0.5 * erfc(-SQRT_HALF * {x}) + INVERSE_SQRT_TAU * {x} * exp(-0.5 * {x} * {x})")
-    silu = unary("silu", "{x} * sigmoid({x})", "sigmoid({x}) * (1.0 + {x} - {z})")
+    silu = unary("silu", "{x} * sigmoid({x})", "sigmoid({x}) + {z} * sigmoid(-{x})")
 
-    maximum = binary("maximum", "maximum({x}, {y})", "greater({x}, {y})", "greater({y}, {x})")
-    minimum = binary("minimum", "minimum({x}, {y})", "greater({y}, {x})", "greater({x}, {y})")
+    maximum = binary("maximum", "({x} if {x} > {y} or {x} != {x} else {y})",
+                     "greater({x}, {y})", "greater({y}, {x})")
+    minimum = binary("minimum", "({x} if {x} < {y} or {x} != {x} else {y})",
+                     "greater({y}, {x})", "greater({x}, {y})")
     greater = binary("greater", "greater({x}, {y})", "0.0", "0.0")
     step = unary("step", "step({x})", "0.0")
     sign = unary("sign", "sign({x})", "0.0")
     detach = unary("detach", "{x}", "0.0")
+    identity = unary("identity", "{x}", "1.0")
     # fmt: on
 
     def __pow__(self, y: Operand) -> "Value":
-        """Return x ** y; a number y is a constant, to which no gradient flows."""
+        """Return x ** y; a number on either side is a constant, to which no gradient flows."""
         return self.power(y) if isinstance(y, Value) else self.constant_power(y)
 
     def __pos__(self) -> "Value":
@@ -132,6 +145,13 @@ class Value:
     def clip(self, low: Operand, high: Operand) -> "Value":
         """Return the Value itself between the bounds, and the nearer bound outside them."""
         return self.maximum(low).minimum(high)
+
+    def record(self, rule: Op, *operands: "Value") -> "Value":
+        """Return the result of a rule on operands, of which this one is of a subclass of Value."""
+        z = Value(rule.value(*[v.data for v in operands]))
+        z.x, z.y = operands if len(operands) == 2 else (operands[0], None)
+        z.rule = rule
+        return z
 
     # ---- backward ------------------------------------------------------------------------------
 
@@ -149,12 +169,13 @@ class Value:
             for v in leaves:
                 v.grad = 0.0
             for v in results:
-                v.grad = 0.0
+                v.grad = UNREACHED
             self.grad = 1.0
             # The chain rule, one operation at a time, each after everything that uses its result:
             # only then is its own gradient complete.
             for z in reversed(results):
-                z.rule.pull(z)  # type: ignore[union-attr]
+                if z.grad is not UNREACHED:
+                    z.rule.pull(z)  # type: ignore[union-attr]
             for v, grad in zip(leaves, before[0], strict=True):
                 v.grad += grad
         except BaseException as error:
@@ -162,6 +183,7 @@ class Value:
                 for v, grad in zip(values, grads, strict=True):
                     v.grad = grad
             if isinstance(error, ArithmeticError | ValueError):
+                changed(z)
                 explain(error, z, "the derivative of ")
             raise
 
@@ -181,9 +203,9 @@ class Value:
             for z in results:
                 z.data = z.rule.value(*[v.data for v in z.args])  # type: ignore[union-attr]
         except BaseException as error:
+            explain(error, z, "")
             for v, data in zip(results, before, strict=True):
                 v.data = data
-            explain(error, z, "")
             raise
         for z in results:
             z.grad = NOT_COMPUTED
@@ -229,7 +251,7 @@ class Value:
         return mimebundle(self)
 
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
-        ancestors = _Ancestors(self) if self.rule and not _COPYING.active else None
+        ancestors = _Ancestors(self) if self.rule and self not in _COPYING.active else None
         grad = None if self.grad is NOT_COMPUTED else self.grad
         state = (ancestors, self.data, grad, self.label, self.x, self.y, self.rule)
         return object.__new__, (Value,), state
@@ -249,15 +271,17 @@ class _Ancestors:
         return list, (), None, self._in_order()
 
     def _in_order(self) -> Iterator[Value]:
-        _COPYING.active = True
+        order = topological_order(self.root)[:-1]
+        _COPYING.active = set(order)
         try:
-            yield from topological_order(self.root)[:-1]
+            yield from order
         finally:
-            _COPYING.active = False
+            _COPYING.active = set()
 
 
 class _Copying(threading.local):
-    active = False
+    def __init__(self) -> None:
+        self.active: set[Value] = set()
 
 
 _COPYING = _Copying()
@@ -317,7 +341,10 @@ def topological_order(root: Value) -> list[Value]:
 
 def changed(z: Value) -> None:
     """Raise RuntimeError, unless the operands of `z` still give its data (nan gives nan)."""
-    now = z.rule.value(*[v.data for v in z.args])  # type: ignore[union-attr]
+    try:
+        now = z.rule.value(*[v.data for v in z.args])  # type: ignore[union-attr]
+    except (ArithmeticError, ValueError) as error:
+        now = error
     if now == z.data or (now != now and z.data != z.data):
         return
     raise RuntimeError(
@@ -334,4 +361,6 @@ def explain(error: BaseException, z: Value, what: str) -> None:
     error.add_note(f"in {what}{z.op} with {', '.join(operands)}; {z.rule.remedy}")  # type: ignore[union-attr]
 
 
-RUNTIME.update(Value=Value, as_value=as_value, changed=changed, explain=explain)
+RUNTIME.update(
+    Value=Value, as_number=as_number, as_value=as_value, changed=changed, explain=explain
+)

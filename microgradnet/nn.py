@@ -134,7 +134,7 @@ class Neuron(Module):
         for weight, operand in zip(self.w, x, strict=True):
             z = z + weight * operand
         if self.activation != "linear":
-            z = OPERATIONS[self.activation].method(z)
+            z = OPERATIONS[self.activation](z)
         z.label = self.name
         return z
 

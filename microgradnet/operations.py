@@ -7,6 +7,7 @@
 >>> y.backward()
 >>> y.data, x.grad
 (8.0, 12.0)
+>>> del OPERATIONS["cube"]  # as it was
 
 In a rule, `{x}` and `{y}` stand for the operands, `{z}` for the result. The text becomes the method
 that records the operation and the function that pulls the gradient back through it; on Values, the
@@ -28,15 +29,16 @@ if TYPE_CHECKING:
 Operand: TypeAlias = SupportsFloat  # a Value, or a real number
 
 OPERATIONS: dict[str, "Op"] = {}
-NOT_COMPUTED = float("0")  # the one 0.0 that says, by identity: no backward has come here yet
+# Two zeros that say something by identity, at no cost.
+NOT_COMPUTED = float("0")  # no backward has come here yet
+UNREACHED = float("0")  # a backward has come by, and no gradient reaches here
 
 RUNTIME: dict[str, Any] = {  # what the generated methods see; the engine adds Value and its own
     **vars(scalars), "new": object.__new__, "NOT_COMPUTED": NOT_COMPUTED,
 }  # fmt: skip
 
 _METHOD = """\
-def {name}({operands}):
-    {lift}
+def {name}({operands}):{lift}
     z = new(Value)
     z.x = x
     z.y = {y}
@@ -55,6 +57,15 @@ def pull(z):
     if {data} != z.data:
         changed(z)
 """
+_LIFT = """
+    if y.__class__ is not Value:
+        y = as_value(y)
+        if y.__class__ is not Value:
+            return y.record({name}_rule, x, y)"""
+
+
+# The partials of kinks: where one is 0, no gradient passes (not even 0 * inf, which is nan).
+GATES = ("step({x})", "greater({x}, {y})", "greater({y}, {x})")
 
 
 class Op:
@@ -87,20 +98,24 @@ class Op:
         data = self.source.format(x="x.data", y="y.data")
         text = _METHOD.format(
             name=self.name, operands="x, y" if two else "x", y="y" if two else "None", data=data,
-            lift="if y.__class__ is not Value: y = as_value(y)" if two else '"x is the operand"',
+            lift=_LIFT.format(name=self.name) if two else "",
         )  # fmt: skip
         for operand, partial in zip("xy", self.partials, strict=False):
             if partial not in (None, "0.0"):
                 local = partial.format(x="x.data", y="y.data", z="z.data")
                 flow = {"1.0": "+= g", "-1.0": "-= g"}.get(local, f"+= g * ({local})")
+                if partial in GATES:
+                    text += f"    s = {local}\n    if s:\n    "
+                    flow = "+= g * s"
                 text += f"    {operand}.grad {flow}\n"
         filename = f"<operation {self.name}>"
         linecache.cache[filename] = (len(text), None, text.splitlines(keepends=True), filename)
         RUNTIME[f"{self.name}_rule"] = self
+        RUNTIME.setdefault(self.name, self)  # for partials that name operations
         made: dict[str, Any] = {}
         exec(compile(text, filename, "exec"), RUNTIME, made)
         method = made[self.name]
-        method.__module__, method.__qualname__ = __name__, f"Value.{self.name}"
+        method.__module__, method.__qualname__ = "microgradnet.engine", f"Value.{self.name}"
         method.__doc__ = f"Return {self.source.format(x='x', y='y')}."
         method.__defaults__ = None if self.default is None else (self.default,)
         return method, made["pull"]
@@ -122,9 +137,13 @@ class Op:
         return tuple(eval(text, functions) if text else None for text in texts)
 
     def __call__(self, *operands: Operand) -> Any:
-        if any(isinstance(operand, RUNTIME["Value"]) for operand in operands):
-            return self.method(*map(RUNTIME["as_value"], operands))
-        return self.value(*operands)
+        if not any(isinstance(operand, RUNTIME["Value"]) for operand in operands):
+            return self.value(*map(RUNTIME["as_number"], operands))
+        values = [RUNTIME["as_value"](operand) for operand in operands]
+        for v in values:
+            if v.__class__ is not RUNTIME["Value"]:
+                return v.record(self, *values)
+        return self.method(*values)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}: {self.source.format(x='x', y='y')}>"
@@ -144,24 +163,29 @@ def unary(name: str, source: str, partial: str, **details: Any) -> Callable[["Va
 
 
 def binary(
-    name: str, source: str, by_x: str, by_y: str | None, **details: Any
+    name: str, source: str, by_x: str | None, by_y: str | None, **details: Any
 ) -> Callable[["Value", Operand], "Value"]:
     """Return the method of an operation on two operands: its text, and one partial for each.
 
-    None as the second partial makes `y` a constant, to which no gradient flows.
+    None for a partial makes that operand a constant, to which no gradient flows.
     """
     return Op(name, source, by_x, by_y, **details).method
 
 
 def infix(
-    *rule: str, start: int | None = None, **details: Any
+    name: str,
+    source: str,
+    by_x: str | None,
+    by_y: str | None,
+    start: int | None = None,
+    **details: Any,
 ) -> tuple[Callable[["Value", Operand], "Value"], Callable[["Value", Operand], "Value"]]:
     """Return the methods of an operator: a Value on its left, and a number on its left.
 
     `start` is the int on the left that leaves the Value as it is, without a node: sum() starts
     from 0.
     """
-    method = binary(*rule, **details)
+    method = binary(name, source, by_x, by_y, **details)
 
     def reflected(y: "Value", x: Operand) -> "Value":
         return y if x.__class__ is int and x == start else method(RUNTIME["as_value"](x), y)

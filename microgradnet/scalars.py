@@ -30,8 +30,8 @@ def softplus(x: float) -> float:
 
 
 def step(x: float) -> float:
-    """Return 1 where x > 0, else 0; nan for nan."""
-    return 1.0 if x > 0.0 else 0.0 if x <= 0.0 else x
+    """Return 1 where x > 0, else 0."""
+    return 1.0 if x > 0.0 else 0.0
 
 
 def sign(x: float) -> float:
@@ -44,16 +44,6 @@ def greater(x: float, y: float) -> float:
     return 1.0 if x > y else 0.0 if x < y else 0.5 if x == y else math.nan
 
 
-def maximum(x: float, y: float) -> float:
-    """Return the larger; nan where either is nan."""
-    return x if x > y or x != x else y
-
-
-def minimum(x: float, y: float) -> float:
-    """Return the smaller; nan where either is nan."""
-    return x if x < y or x != x else y
-
-
 def power(x: float, y: float) -> float:
     """Return x ** y; ValueError where that is complex."""
     z: float = x**y
@@ -63,8 +53,14 @@ def power(x: float, y: float) -> float:
 
 
 def slope(x: float, y: float) -> float:
-    """Return y * x ** (y - 1), the derivative of x ** y by x; 0 where y is 0, also at x = 0."""
-    return 0.0 if y == 0.0 else y * power(x, y - 1.0)
+    """Return y * x ** (y - 1), the derivative of x ** y by x; 0 where y is 0, also at x = 0.
+
+    At x = 0 it is 0 for the negative whole y too: there only higher derivatives of whole powers
+    come, in which a factor before it is 0.
+    """
+    if y == 0.0 or (x == 0.0 and y < 0.0 and y == y // 1.0):
+        return 0.0
+    return y * power(x, y - 1.0)
 
 
 def xlogy(x: float, y: float) -> float:

@@ -14,8 +14,7 @@ import random
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from microgradnet.data import batches
 from microgradnet.engine import Value
@@ -24,8 +23,7 @@ from microgradnet.optim import Optimizer
 Row = tuple[Sequence[Any], Any]
 
 
-@dataclass(frozen=True)
-class Epoch:
+class Epoch(NamedTuple):
     """What one pass over the data gave: means over its rows, each before its batch's step."""
 
     number: int
@@ -89,7 +87,8 @@ def accuracy(model: Callable[[Any], Any], rows: Sequence[Row]) -> float:
     """Return the share of rows whose class index is predicted; ValueError of no rows."""
     if not rows:
         raise ValueError("accuracy() takes at least one row, not []")
-    return sum(predicted(model(inputs)) == target for inputs, target in rows) / len(rows)
+    right: int = sum(predicted(model(inputs)) == target for inputs, target in rows)
+    return right / len(rows)
 
 
 def progress(epochs: int) -> Callable[[Epoch], None]:
@@ -130,4 +129,4 @@ def majority(targets: Sequence[Any]) -> float:
     """Return the accuracy of always predicting the most frequent class; ValueError of no rows."""
     if not targets:
         raise ValueError("majority() takes at least one target, not []")
-    return max(map(targets.count, set(targets))) / len(targets)
+    return max(targets.count(target) for target in set(targets)) / len(targets)

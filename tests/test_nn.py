@@ -134,10 +134,10 @@ def test_a_state_goes_from_model_to_model() -> None:
 
 @pytest.mark.parametrize("fault", ["missing", "unknown", "text"])
 def test_a_wrong_state_changes_nothing(fault) -> None:
-    """A state with a missing, unknown or unreadable entry is an error, and the model is as before."""
+    """A missing, unknown or unreadable entry is an error, and the model is as before."""
     model = MLP(2, [2, 1], seed=1)
     before = model.state_dict()
-    state = {path: 9.0 for path in before}
+    state = dict.fromkeys(before, 9.0)
     if fault == "missing":
         del state["layers.1.neurons.0.b"]
     elif fault == "unknown":

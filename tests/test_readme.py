@@ -1,0 +1,72 @@
+"""The README: every block runs, and prints what stands below it."""
+
+import contextlib
+import io
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from microgradnet.operations import OPERATIONS
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DOTALL)
+PYTHON = [
+    (source, BLOCKS[i + 1][1] if BLOCKS[i + 1 : i + 2] and BLOCKS[i + 1][0] == "text" else "")
+    for i, (kind, source) in enumerate(BLOCKS)
+    if kind == "python"
+]
+COMMANDS = [
+    line
+    for kind, source in BLOCKS
+    if kind == "sh"
+    for line in source.splitlines()
+    if line.startswith("python -m microgradnet")
+]
+ROUNDING = re.compile(r"\d\.\de[-+]\d\d")
+
+
+@pytest.fixture
+def _operations():
+    before = dict(OPERATIONS)
+    yield
+    OPERATIONS.clear()
+    OPERATIONS.update(before)
+
+
+@pytest.mark.usefixtures("_operations")
+@pytest.mark.parametrize(("source", "output"), PYTHON)
+def test_a_block_runs_and_prints_what_it_says(source, output, tmp_path, monkeypatch) -> None:
+    """A Python block prints the text block below it; tiny errors may differ between machines."""
+    monkeypatch.chdir(tmp_path)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        exec(compile(source, "README.md", "exec"), {"__name__": "readme"})
+    tiny = ROUNDING
+    assert tiny.sub("tiny", printed.getvalue()) == tiny.sub("tiny", output)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_runs(command, tmp_path) -> None:
+    """A command of the README ends well and names the files that it wrote."""
+    words = [str(ROOT / w) if w.startswith("demos/") else w for w in shlex.split(command)[1:]]
+    done = subprocess.run(
+        [sys.executable, *words], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert "wrote pictures/network.svg" in done.stdout.replace("\\", "/")
+    assert (tmp_path / "pictures" / "neuron.svg").stat().st_size > 1000
+
+
+def test_the_picture_is_the_one_that_the_project_draws(tmp_path, monkeypatch) -> None:
+    """The SVG in the repository has the titles that its code block draws today."""
+    monkeypatch.chdir(tmp_path)
+    with contextlib.redirect_stdout(io.StringIO()):
+        exec(PYTHON[0][0], {"__name__": "readme"})
+    kept = (ROOT / "demos" / "pictures" / "neuron.svg").read_text(encoding="utf-8")
+    drawn = (tmp_path / "neuron.svg").read_text(encoding="utf-8")
+    texts = re.compile(r"<text[^>]*>([^<]*)</text>")
+    assert sorted(texts.findall(kept)) == sorted(texts.findall(drawn))
