@@ -53,7 +53,7 @@ def train(options: argparse.Namespace) -> int:
 
     sizes = [*options.hidden, len(table.classes)]
     model = nn.MLP(len(table.features), sizes, init="he", seed=options.seed)
-    print(f"{table.path}: {len(rows)} rows to train on, {len(test_rows)} held out; {model}\n")
+    print(f"{table.path}: {len(rows)} rows to train on, {len(test_rows)} held out\n{model}\n")
     history = fit(
         model, losses.cross_entropy, rows, optim.Adam(model.parameters(), lr=options.lr),
         options.epochs, options.batch, options.seed, progress(options.epochs),

@@ -58,14 +58,14 @@ def test_the_same_seed_prints_the_same(tmp_path) -> None:
 
 
 FAULTS = {
-    "no such file": (None, [], r"'data.csv': no such file"),
-    "empty": ("", [], r"'data.csv' takes a header and rows, not an empty file"),
-    "header only": ("a,b\n", [], r"rows below its header"),
-    "no such column": ("a,b\n1,x\n2,y\n", ["--target", "c"], r"no column 'c'; take one of 'a', 'b'"),
+    "no such file": (None, [], r"'data.csv' \(No such file"),
+    "empty": ("", [], r"'data.csv', line 1 takes .*the file is empty"),
+    "header only": ("a,b\n", [], r"takes rows below the header"),
+    "no such column": ("a,b\n1,x\n2,y\n", ["--target", "c"], r"not 'c'; take one of"),
     "text": ("a,b\n1,x\nten,y\n", [], r"line 3, column 'a' takes a finite number, not 'ten'"),
     "missing": ("a,b\n1,x\n,y\n", [], r"line 3, column 'a' takes a value, not ''"),
-    "one class": ("a,b\n1,x\n2,x\n", [], r"holds only 'x'"),
-    "too few rows": ("a,b\n1,x\n2,y\n", ["--test", "0"], r"takes a share that leaves rows"),
+    "one class": ("a,b\n1,x\n2,x\n", [], r"takes two classes or more, not \['x'\]"),
+    "too few rows": ("a,b\n1,x\n2,y\n", ["--test", "0"], r"takes a share between 0 and 1"),
 }  # fmt: skip
 
 

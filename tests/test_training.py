@@ -92,7 +92,7 @@ def test_nothing_is_refused(call) -> None:
 
 
 def test_progress_prints_about_ten_lines(capsys) -> None:
-    """Without a terminal, the first epoch and each tenth of the way are told, with the time left."""
+    """Without a terminal, the first epoch and each tenth are told, with the time left."""
     report = progress(50)
     for number in range(1, 51):
         report(Epoch(number, 0.5, 0.75, number * 2.0))
