@@ -6,15 +6,56 @@
 >>> y.backward()
 >>> x.grad
 6.0
+
+The engine is imported at once, all else when it is first asked for.
 """
 
-from microgradnet import data, functional, losses, nn, optim
-from microgradnet.checking import gradcheck
-from microgradnet.drawing import draw, render
+import importlib
+from typing import TYPE_CHECKING, Any
+
 from microgradnet.engine import Value, zero_grad
-from microgradnet.training import fit
+
+if TYPE_CHECKING:
+    from microgradnet import data, functional, losses, nn, optim
+    from microgradnet.calculus import (
+        grad,
+        gradient,
+        hessian,
+        hvp,
+        jacobian,
+        jvp,
+        value_and_grad,
+        vjp,
+    )
+    from microgradnet.checking import gradcheck
+    from microgradnet.compiling import compile
+    from microgradnet.drawing import draw, render
+    from microgradnet.training import fit
 
 __all__ = [
-    "Value", "data", "draw", "fit", "functional", "gradcheck", "losses", "nn", "optim", "render",
-    "zero_grad",
+    "Value", "compile", "data", "draw", "fit", "functional", "grad", "gradcheck", "gradient",
+    "hessian", "hvp", "jacobian", "jvp", "losses", "nn", "optim", "render", "value_and_grad",
+    "vjp", "zero_grad",
 ]  # fmt: skip
+
+_MODULES = {
+    "calculus": ("grad", "gradient", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
+    "checking": ("gradcheck",),
+    "compiling": ("compile",),
+    "drawing": ("draw", "render"),
+    "training": ("fit",),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"microgradnet has {', '.join(__all__)}, not {name!r}")
+    module = importlib.import_module(f"microgradnet.{_HOMES.get(name, name)}")
+    found = getattr(module, name) if name in _HOMES else module
+    globals()[name] = found
+    return found
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

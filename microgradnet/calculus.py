@@ -12,6 +12,7 @@ numbers come out; give Values, and Values come out that can be differentiated ag
 those of `backward`, applied to Values.
 """
 
+import reprlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -27,8 +28,12 @@ def gradient(output: Value, inputs: Iterable[Value]) -> list[Value]:
     """Return the derivative of a Value by each input, as Values: they can be differentiated again.
 
     Value(0.0) stands for an input that the output does not depend on. No `grad` is touched.
+    TypeError for what is no Value.
     """
     inputs = list(inputs)
+    for v in (output, *inputs):
+        if not isinstance(v, Value):
+            raise TypeError(f"gradient() takes Values, not {v!r}; for numbers there is grad()")
     order = topological_order(output)
     needed = _dependents(order, inputs)
     gradients: dict[Value, Value] = {}
@@ -106,10 +111,9 @@ def jacobian(f: Callable[..., Tree], argnums: int | Sequence[int] = 0) -> Callab
     def rows(*args: Tree) -> Tree:
         with _differentiating(args) as finish:
             fresh, inputs, shape = _fresh(args, argnums)
-            result = f(*fresh)
+            result = _values(f(*fresh))
             gradients = (
-                rebuild(shape, iter(gradient(as_value(output), inputs)))
-                for output in flatten(result)
+                rebuild(shape, iter(gradient(output, inputs))) for output in flatten(result)
             )
             return finish(rebuild(result, gradients))
 
@@ -124,18 +128,15 @@ def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tree]:
 def jvp(f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree]) -> Any:
     """Return f(*primals) and its derivative in the direction of the tangents: forward mode.
 
-    `tangents` has the shape of `primals`. The same partials as in backward, pushed forward.
+    `tangents` has the shape of `primals`, else a ValueError. The same partials as in backward,
+    pushed forward.
     """
-    directions = list(flatten(list(tangents)))
     with _differentiating((primals, tangents)) as finish:
         fresh, inputs, _ = _fresh(primals, range(len(primals)))
-        if len(directions) != len(inputs):
-            raise ValueError(
-                f"jvp() takes a tangent for each number, not {len(directions)} for {len(inputs)}"
-            )
-        result = f(*fresh)
-        outputs = [as_value(output) for output in flatten(result)]
-        moved = _push(outputs, dict(zip(inputs, map(as_value, directions), strict=True)))
+        directions = _matching(tangents, primals, "jvp() takes a tangent for each number")
+        moves = dict(zip(inputs, map(as_value, directions), strict=True))
+        result = _values(f(*fresh))
+        moved = _push(list(flatten(result)), moves)
         return finish(result), finish(rebuild(result, iter(moved)))
 
 
@@ -152,22 +153,21 @@ def _push(outputs: list[Value], tangents: dict[Value, Value]) -> list[Value]:
 
 
 def vjp(f: Callable[..., Tree], *primals: Tree) -> tuple[Tree, Callable[[Tree], tuple[Tree, ...]]]:
-    """Return f(*primals), and the function from the result's cotangents to the primals'."""
+    """Return f(*primals), and the function from the result's cotangents to the primals'.
+
+    The cotangents have the shape of the result, else a ValueError.
+    """
     with _differentiating(primals) as finish:
         fresh, inputs, shape = _fresh(primals, range(len(primals)))
-        result = f(*fresh)
+        result = _values(f(*fresh))
         value = finish(result)
 
     def pull(cotangents: Tree) -> tuple[Tree, ...]:
-        weights, outputs = list(flatten(cotangents)), list(flatten(result))
-        if len(weights) != len(outputs):
-            raise ValueError(
-                f"vjp() takes a cotangent for each output, not {len(weights)} for {len(outputs)}"
-            )
+        weights = _matching(cotangents, result, "vjp() takes a cotangent for each number")
         with _differentiating((primals, cotangents)) as finish:
             total: Any = Value(0.0)
-            for weight, output in zip(weights, outputs, strict=True):
-                total = total + weight * as_value(output)
+            for weight, output in zip(weights, flatten(result), strict=True):
+                total = total + weight * output
             pulled: tuple[Tree, ...] = finish(rebuild(shape, iter(gradient(total, inputs))))
             return pulled
 
@@ -225,6 +225,8 @@ def _fresh(
     for number in numbers:
         if not -len(args) <= number < len(args):
             raise ValueError(f"argnums takes places of {len(args)} arguments, not {number}")
+    if len({number % len(args) for number in numbers}) < len(numbers):
+        raise ValueError(f"argnums takes each place once, not {argnums!r} of {len(args)} arguments")
     chosen = [args[number] for number in numbers]
     inputs = [
         OPERATIONS["identity"](v) if isinstance(v, Value) else Value(v) for v in flatten(chosen)
@@ -241,6 +243,26 @@ def _one_number(output: Any, who: str) -> Value:
             f"{who} take a function that gives one number, not {output!r}; see jacobian"
         )
     return as_value(output)
+
+
+def _values(tree: Tree) -> Tree:
+    return rebuild(tree, iter([as_value(v) for v in flatten(tree)]))
+
+
+def _matching(tree: Tree, shape: Tree, rule: str) -> Iterator[Any]:
+    # The leaves of a tree, in the order of the shape that it must have: dicts go by their keys.
+    pairs: Iterable[tuple[Tree, Tree]]
+    if isinstance(tree, Mapping) and isinstance(shape, Mapping) and tree.keys() == shape.keys():
+        pairs = ((tree[key], shape[key]) for key in shape)
+    elif all(isinstance(part, list | tuple) for part in (tree, shape)) and len(tree) == len(shape):
+        pairs = zip(tree, shape, strict=True)
+    elif any(isinstance(part, list | tuple | Mapping) for part in (tree, shape)):
+        raise ValueError(f"{rule}: the shape of {reprlib.repr(shape)}, not {reprlib.repr(tree)}")
+    else:
+        yield tree
+        return
+    for item, part in pairs:
+        yield from _matching(item, part, rule)
 
 
 def flatten(tree: Tree) -> Iterator[Any]:

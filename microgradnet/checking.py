@@ -7,11 +7,12 @@ gradcheck: 2 derivatives agree with finite differences, to a relative 1e-06
   1                  0              0          0.0e+00
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
+from microgradnet import calculus
+from microgradnet.calculus import Tree, flatten, rebuild, recording
 from microgradnet.engine import Value, as_value, graph
-from microgradnet.operations import Operand
 
 # Central differences err by step^2 from the curve and by 1e-16/step from rounding: the cube root
 # of the machine epsilon balances the two.
@@ -19,7 +20,7 @@ STEP = (2.0**-52) ** (1 / 3)
 
 
 class Derivative(NamedTuple):
-    """One line of a report: the derivative by one input, computed twice."""
+    """One line of a report: the derivative by one input, or by two, computed twice."""
 
     name: str
     analytic: float
@@ -60,35 +61,83 @@ class Report(NamedTuple):
 
 
 def gradcheck(
-    f: Callable[..., Any], inputs: Sequence[Operand], tolerance: float = 1e-6,
-    gradient: Sequence[float] | None = None,
+    f: Callable[..., Any], inputs: Iterable[Tree], tolerance: float = 1e-6,
+    gradient: Iterable[Tree] | None = None, order: int = 1,
 ) -> Report:  # fmt: skip
     """Return a Report that compares the gradient of f(*inputs) with central differences.
 
-    `inputs` are numbers, or leaf Values such as a model's parameters, which are nudged and put
-    back: `gradcheck(lambda *_: loss(), model.parameters())`. `gradient` is a gradient derived by
-    hand, to be checked in the place of backward's. A kink (relu at 0) has a slope on each side and
-    no derivative: the report says so, and accepts what lies between. TypeError where f does not
-    give a Value.
+    `inputs` are numbers, nested lists, tuples and dicts of numbers, or leaf Values such as a
+    model's parameters, which are nudged and put back: `gradcheck(lambda *_: loss(),
+    model.parameters())`. `gradient` is a gradient derived by hand, to be checked in the place of
+    backward's. With `order=2` the second derivatives follow, by every two inputs, against central
+    differences of the first. A kink (relu at 0) has a slope on each side and no derivative: the
+    report says so, and accepts what lies between. TypeError where f does not give a Value;
+    ValueError for another order, or a gradient of another length.
+
+    >>> print(gradcheck(lambda x: x[0] * x[0] * x[1], [[2.0, 3.0]], order=2))
+    gradcheck: 6 derivatives agree with finite differences, to a relative 1e-06
+      input            analytic        numeric   relative error
+      0[0]                   12             12          3.1e-12
+      0[1]                    4              4          0.0e+00
+      0[0], 0[0]              6              6          9.2e-12
+      0[0], 0[1]              4              4          0.0e+00
+      0[1], 0[0]              4              4          4.6e-12
+      0[1], 0[1]              0              0          0.0e+00
     """
-    values = [as_value(operand) for operand in inputs]
+    if order not in (1, 2):
+        raise ValueError(f"order takes 1 or 2, not {order!r}; for more, check grad(f) to order 2")
+    if not isinstance(inputs, Iterable):
+        raise TypeError(f"gradcheck() takes a list of inputs, not {inputs!r}; write [{inputs!r}]")
+    inputs = list(inputs)
+    values = [as_value(operand) for operand in flatten(inputs)]
     for v in values:
         if v.rule is not None:
             raise TypeError(f"gradcheck() takes numbers or leaf Values, not {v!r}; use its leaves")
-    if gradient is None:
-        gradient = _backward(f, values)
-    if len(gradient) != len(values):
-        raise ValueError(f"gradient takes {len(values)} numbers, not {len(gradient)}")
-    return Report(
-        tuple(_compare(f, values, i, analytic, tolerance) for i, analytic in enumerate(gradient)),
-        tolerance,
-    )
+    args = rebuild(inputs, iter(values))
+    names = [v.label or name for v, name in zip(values, _places(inputs), strict=True)]
+
+    def first() -> list[Value]:
+        return calculus.gradient(_one_value(f(*args)), values)
+
+    with recording():
+        analytic = (
+            _backward(_one_value(f(*args)), values)
+            if gradient is None
+            else list(flatten(list(gradient)))
+        )
+        if len(analytic) != len(values):
+            raise ValueError(
+                f"gradient takes {len(values)} numbers, not {len(analytic)}; give each input one"
+            )
+        lines = [
+            _compare(name, exact, _slopes(lambda: [float(f(*args))], v)[0], tolerance)
+            for name, exact, v in zip(names, analytic, values, strict=True)
+        ]
+        if order == 2:
+            columns = [_slopes(lambda: [g.data for g in first()], v) for v in values]
+            for i, by_first in enumerate(first()):
+                for j, second in enumerate(calculus.gradient(by_first, values)):
+                    name = f"{names[i]}, {names[j]}"
+                    lines.append(_compare(name, second.data, columns[j][i], tolerance))
+    return Report(tuple(lines), tolerance)
 
 
-def _backward(f: Callable[..., Any], values: list[Value]) -> list[float]:
-    output = f(*values)
+def _places(tree: Tree, place: str = "") -> Iterator[str]:
+    # The name of each number: the place of its argument, and its own in there, as Python has it.
+    if isinstance(tree, list | tuple | Mapping):
+        for key, item in tree.items() if isinstance(tree, Mapping) else enumerate(tree):
+            yield from _places(item, f"{place}[{key!r}]" if place else str(key))
+    else:
+        yield place
+
+
+def _one_value(output: Any) -> Value:
     if not isinstance(output, Value):
         raise TypeError(f"gradcheck() takes a function that returns a Value, not {output!r}")
+    return output
+
+
+def _backward(output: Value, values: list[Value]) -> list[float]:
     leaves, _ = graph(output)
     touched = list(dict.fromkeys([*leaves, *values]))
     before = [v.grad for v in touched]
@@ -102,26 +151,32 @@ def _backward(f: Callable[..., Any], values: list[Value]) -> list[float]:
             v.grad = grad
 
 
-def _compare(
-    f: Callable[..., Any], values: list[Value], i: int, analytic: float, tolerance: float
-) -> Derivative:
-    v = values[i]
+def _slopes(function: Callable[[], list[float]], v: Value) -> list[tuple[float, float, float]]:
+    # Of each number that the function gives, the slope by v: across, on the right, on the left.
     centre = v.data
     step = STEP * max(1.0, abs(centre))
     try:
-        middle = float(f(*values))
+        middle = function()
         v.data = centre + step
-        above, right = float(f(*values)), v.data - centre
+        above, right = function(), v.data - centre
         v.data = centre - step
-        below, left = float(f(*values)), centre - v.data
+        below, left = function(), centre - v.data
     finally:
         v.data = centre
-    numeric = (above - below) / (right + left)
-    forward, backward = (above - middle) / right, (middle - below) / left
+    return [
+        ((high - low) / (right + left), (high - mid) / right, (mid - low) / left)
+        for low, mid, high in zip(below, middle, above, strict=True)
+    ]
+
+
+def _compare(
+    name: str, analytic: float, slopes: tuple[float, float, float], tolerance: float
+) -> Derivative:
+    numeric, forward, backward = slopes
     error = abs(analytic - numeric) / max(1.0, abs(analytic), abs(numeric))
     # On a smooth curve the two sides differ by step times the curvature.
     kink = abs(forward - backward) > 1e-2 * max(1.0, abs(forward), abs(backward))
     slack = tolerance * max(1.0, abs(analytic))
     between = min(forward, backward) - slack <= analytic <= max(forward, backward) + slack
     agrees = error <= tolerance or (kink and between)  # nan agrees with nothing
-    return Derivative(v.label or str(i), analytic, numeric, error, kink, agrees)
+    return Derivative(name, analytic, numeric, error, kink, agrees)

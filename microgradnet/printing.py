@@ -1,0 +1,471 @@
+"""Print a graph as straight-line Python that computes its value and its gradient.
+
+>>> w, x = Value(2.0, label="w"), Value(3.0, label="x")
+>>> print(Printer((w * x).tanh(), [w], [x], "x").once())
+from microgradnet.scalars import tanh
+<BLANKLINE>
+<BLANKLINE>
+def value_and_grad(parameters, inputs):
+    w, = parameters
+    x = inputs
+    v = tanh(w * x)
+    return v, [
+        (1.0 - v * v) * x,  # w
+    ]
+<BLANKLINE>
+
+The text does what `backward` does, operation for operation, so it gives the same bits. A gradient
+is one expression, the sum over its consumers in backward's order; what is used once stands where it
+is used; and what an inactive relu, max or clip would pass on stands inside an `if`.
+"""
+
+import keyword
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from microgradnet import scalars
+from microgradnet.calculus import flatten, rebuild
+from microgradnet.engine import Value, as_value, topological_order
+from microgradnet.operations import GATES, OPERATIONS
+
+DEPTH = 60  # operations nested in one expression: Python's compiler recurses into them
+NESTED = 15  # conditions within conditions: Python reads at most 100 indentations
+DEAD = (None, "0.0")  # partials through which nothing flows
+RESERVED = {
+    "parameters",
+    "inputs",
+    "rows",
+    "total",
+    "gradient",
+    "inf",
+    "nan",
+    "abs",
+    *vars(scalars),
+}
+WORD = re.compile(r"[A-Za-z_]\w*")
+CALL = re.compile(r"\w+\(\{x\}(, \{y\})?\)")
+
+# How strongly an expression binds. An infix operation: what its operands need, and what it gives.
+OTHER, ADDITION, PRODUCT, ATOM = 0, 1, 2, 3
+INFIX = {
+    "add": (ADDITION, PRODUCT, ADDITION), "sub": (ADDITION, PRODUCT, ADDITION),
+    "mul": (PRODUCT, ATOM, PRODUCT), "div": (PRODUCT, ATOM, PRODUCT),
+}  # fmt: skip
+
+
+class Text(NamedTuple):
+    """An expression: its text, how strongly it binds, and how deep it is nested."""
+
+    text: str
+    binding: int = ATOM
+    depth: int = 0
+
+    def within(self, least: int) -> str:
+        """Return the text as an operand, in parentheses where it binds less."""
+        return self.text if self.binding >= least else f"({self.text})"
+
+    def atom(self) -> bool:
+        """Return whether it is a name or a number, which may stand anywhere at no cost."""
+        return self.depth == 0
+
+
+class Edge(NamedTuple):
+    """One contribution of backward: from a result to an operand, through a partial."""
+
+    z: Value
+    v: Value
+    partial: str
+    block: "Block"
+
+
+class Block:
+    """A run of statements under one condition: the whole, or what a kink may switch off."""
+
+    def __init__(self, parent: "Block | None" = None) -> None:
+        self.parent = parent
+        self.depth: int = parent.depth + 1 if parent else 0
+        self.gate: Edge | None = None
+        self.parts: list[Value | Block] = []  # results to pull back through, in backward's order
+        self.leaves: list[Value] = []  # parameters whose gradient is complete at its end
+        self.sums: list[Value] = []  # what the blocks within this one add to
+
+
+class Printer:
+    """The text of a graph: `once` for one example, `over` for a loop, `value` without a gradient.
+
+    `pattern` is how inputs are unpacked into the variables of `inputs`, in order. `captured` are
+    other leaves whose numbers are read at each call; all leaves else are constants.
+    """
+
+    def __init__(
+        self, output: Any, parameters: Sequence[Value], inputs: Sequence[Value], pattern: str,
+        captured: Sequence[Value] = (), header: str = "",
+    ) -> None:  # fmt: skip
+        self.output, self.outputs = output, [as_value(v) for v in flatten(output)]
+        self.pattern, self.header = pattern, header
+        self.parameters, self.captured = list(parameters), list(captured)
+        names = (name for name in WORD.findall(pattern) if name != "_")
+        self.inputs = dict(zip(inputs, names, strict=True))
+        self.leaves = {*self.inputs, *self.parameters, *self.captured}
+        self._order()
+        switched_off: set[tuple[Value, str]] = set()
+        while self._find_edges(switched_off):
+            pass
+        self._find_names()
+
+    # ---- what the graph needs ------------------------------------------------------------------
+
+    def _order(self) -> None:
+        order = dict.fromkeys(v for output in self.outputs for v in topological_order(output))
+        self.results = [v for v in order if v.rule is not None]
+        self.constants = {v: v.data for v in order if v.rule is None and v not in self.leaves}
+        self.same: dict[Value, Value] = {}  # equal expressions share one variable
+        known: dict[Any, Value] = {}
+        for z in self.results:
+            operands = [
+                repr(self.constants[v]) if v in self.constants else self.same.get(v, v)
+                for v in z.args
+            ]
+            self.same[z] = known.setdefault((z.rule, *operands), z)
+
+    def _find_edges(self, switched_off: set[tuple[Value, str]]) -> bool:
+        # Backward's contributions, in its order, each in the block that its gates put it in. True
+        # where a sum over blocks would be added up in another order: then a gate more is off.
+        active = set(self.parameters)
+        for z in self.results:
+            if any(v in active and partial not in DEAD for v, partial in _operands(z)):
+                active.add(z)
+        self.root = Block()
+        self.edges: dict[Value, list[Edge]] = {v: [] for v in self.parameters}
+        self.home: dict[Value, Block] = {}
+        if self.parameters and self.outputs[0] in active:
+            self.home[self.outputs[0]] = self.root
+        for z in reversed(self.results):
+            if z not in active or not (z in self.home or self.edges.get(z)):
+                continue
+            block = self.home[z] = self.home.get(z) or _common(self.edges[z])
+            block.parts.append(z)
+            for v, partial in _operands(z):
+                if v in active and partial not in DEAD:
+                    inner = block
+                    kink = partial in GATES and (z, partial) not in switched_off
+                    if kink and block.depth < NESTED:
+                        inner = Block(block)
+                        block.parts.append(inner)
+                    edge = Edge(z, v, partial, inner)
+                    if inner is not block:
+                        inner.gate = edge
+                    self.edges.setdefault(v, []).append(edge)
+        self.summed: set[Value] = set()
+        for v, edges in self.edges.items():
+            home = self.home.setdefault(v, _common(edges) if edges else self.root)
+            if any(edge.block is not home for edge in edges):
+                self.summed.add(v)
+                home.sums.append(v)
+        for p in self.parameters:
+            self.home[p].leaves.append(p)
+        emitted: Counter[Value] = Counter()
+        for edge in self._emitted(self.root):
+            expected = self.edges[edge.v][emitted[edge.v]]
+            emitted[edge.v] += 1
+            if edge is not expected and edge.v in self.summed:
+                home = self.home[edge.v]
+                gated: Any = edge.block if edge.block is not home else expected.block
+                while gated is not home:
+                    switched_off.add((gated.gate.z, gated.gate.partial))
+                    gated = gated.parent
+                return True
+        return False
+
+    def _emitted(self, block: Block) -> Iterator[Edge]:
+        if block.gate:
+            yield block.gate
+        for part in block.parts:
+            if isinstance(part, Block):
+                yield from self._emitted(part)
+            else:
+                for v in dict.fromkeys(part.args):
+                    for edge in self.edges.get(v, ()):
+                        if edge.z is part and edge.block is block:
+                            yield edge
+
+    def _find_names(self) -> None:
+        # Named is what the text uses twice, and what backward's part mentions.
+        uses = Counter(self.same.get(v, v) for v in self.outputs)
+        for z in self.results:
+            if self.same[z] is z:
+                for v, letter in zip(z.args, "xy", strict=False):
+                    uses[self.same.get(v, v)] += z.rule.source.count(f"{{{letter}}}")  # type: ignore[union-attr]
+        self.named = {v for v, count in uses.items() if count > 1}
+        self.pulls: Counter[Value] = Counter()  # how often a result's gradient is used
+        for edges in self.edges.values():
+            for edge in edges:
+                self.pulls[edge.z] += 1
+                for letter, v in _letters(edge.z).items():
+                    if f"{{{letter}}}" in edge.partial:
+                        self.named.add(self.same.get(v, v))
+
+    # ---- expressions ---------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        self.taken = {*RESERVED, *self.inputs.values()}
+        self.counts: Counter[str] = Counter()
+        self.used: set[str] = set()  # what the text imports
+        self.texts = {v: Text(name) for v, name in self.inputs.items()}
+        for index, v in enumerate([*self.parameters, *self.captured]):
+            self.texts[v] = Text(self._name(v.label or f"p{index}"))
+        self.gradients: dict[Value, Text] = {}
+
+    def _name(self, label: str) -> str:
+        # A new variable named after a label, which can never become code.
+        base = re.sub(r"[^0-9A-Za-z_]", "_", label)[:60].strip("_")
+        base = base if base[:1].isalpha() else f"v{base}"
+        name = base
+        while name in self.taken or keyword.iskeyword(name):
+            self.counts[base] += 1
+            name = f"{base}_{self.counts[base] + 1}"
+        self.taken.add(name)
+        return name
+
+    def _text(self, v: Value) -> Text:
+        if v in self.constants:
+            number = repr(self.constants[v])
+            self.used.update({"inf", "nan"} & {number.lstrip("-")})
+            return Text(number, PRODUCT if number[0] == "-" else ATOM)
+        return self.texts[self.same.get(v, v)]
+
+    def _filled(self, template: str, z: Value, least: int = ATOM) -> str:
+        # A rule's text with the operands in it; what it calls is imported.
+        self.used.update(WORD.findall(re.sub(r"\{.\}", "", template)))
+        letters = {k: v for k, v in _letters(z).items() if f"{{{k}}}" in template}
+        return template.format(**{k: self._text(v).within(least) for k, v in letters.items()})
+
+    def _expression(self, z: Value) -> Text:
+        rule: Any = z.rule
+        texts = [self._text(v) for v in z.args]
+        depth = 1 + max(text.depth for text in texts)
+        if rule.source == "{x}":
+            return texts[0]
+        if rule.name in INFIX:
+            left, right, binding = INFIX[rule.name]
+            operator = f" {rule.symbol} "
+            return Text(texts[0].within(left) + operator + texts[1].within(right), binding, depth)
+        call = CALL.fullmatch(rule.source)
+        text = self._filled(rule.source, z, OTHER if call else ATOM)
+        return Text(text, ATOM if call or text[0] == "(" == rule.source[0] else OTHER, depth)
+
+    def _forward(self) -> list[str]:
+        lines = []
+        for z in self.results:
+            if self.same[z] is z:
+                text = self._expression(z)
+                if not text.atom() and (z in self.named or text.depth >= DEPTH):
+                    name = self._name(z.label or "v")
+                    lines.append(f"{name} = {text.text}")
+                    text = Text(name)
+                self.texts[z] = text
+        return lines
+
+    def _contribution(self, edge: Edge) -> Text:
+        g, partial = self.gradients[edge.z], edge.partial
+        if partial == "1.0":
+            return g
+        if partial == "-1.0":
+            return _times(Text("-1.0"), g)
+        if edge.block.gate is edge:
+            return g if partial == "step({x})" else _times(g, self.factors[edge])
+        if partial in ("{x}", "{y}", "{z}"):
+            return _times(g, self._text(_letters(edge.z)[partial[1]]))
+        local = self._filled(partial, edge.z)
+        return _times(g, Text(local, ATOM if CALL.fullmatch(partial) else OTHER, 1))
+
+    def _sum(self, v: Value, lines: list[str], keep: bool = False) -> Text:
+        # The gradient as one expression, which gets a name where it is to be kept; a long one in
+        # several lines, added in the same order.
+        total: Text | None = None
+        for edge in self.edges[v]:
+            part = self._contribution(edge)
+            if total is None:
+                total = part
+            else:
+                depth = 1 + max(total.depth, part.depth)
+                total = Text(f"{total.within(ADDITION)} + {part.within(PRODUCT)}", ADDITION, depth)
+            if total.depth >= DEPTH:
+                total = self._kept(total, v, lines)
+        total = total or Text("0.0")
+        return self._kept(total, v, lines) if keep and not total.atom() else total
+
+    def _kept(self, text: Text, v: Value, lines: list[str]) -> Text:
+        of = self._text(v).text if self._text(v).atom() else ""
+        name = self._name(f"d_{of}" if WORD.fullmatch(of) else "d")
+        lines.append(f"{name} = {text.text}")
+        return Text(name)
+
+    # ---- statements ----------------------------------------------------------------------------
+
+    def _backward(self, block: Block, looping: bool) -> list[str]:
+        lines: list[str] = []
+        for v in block.sums:
+            if v.rule is not None or looping:
+                self.gradients[v] = self._kept(Text("0.0"), v, lines)
+        lines += self._scatter([block.gate] if block.gate else [])
+        for part in block.parts:
+            if isinstance(part, Block):
+                lines += self._branch(part, looping)
+            else:
+                lines += self._pull(part, block)
+        for p in block.leaves:
+            name = self.names[p]
+            if p in self.summed:
+                if looping:
+                    lines.append(f"{name} += {self.gradients[p].text}")
+            elif looping and self.edges[p]:
+                lines.append(f"{name} += {self._sum(p, lines).text}")
+            elif block is not self.root:
+                lines.append(f"{name} = {self._sum(p, lines).text}")
+        return lines
+
+    def _pull(self, z: Value, block: Block) -> list[str]:
+        lines: list[str] = []
+        if z is self.outputs[0]:
+            self.gradients[z] = Text("1.0")
+        elif z not in self.summed:
+            self.gradients[z] = self._sum(z, lines, keep=self.pulls[z] > 1)
+        edges = (edge for v in dict.fromkeys(z.args) for edge in self.edges.get(v, ()))
+        return lines + self._scatter(
+            [
+                edge
+                for edge in edges
+                if edge.z is z and edge.block is block and block.gate is not edge
+            ]
+        )
+
+    def _scatter(self, edges: Sequence[Edge]) -> list[str]:
+        lines = []
+        for edge in edges:
+            if edge.v in self.summed:
+                target = self.gradients.get(edge.v) or Text(self.names[edge.v])
+                lines.append(f"{target.text} += {self._contribution(edge).text}")
+        return lines
+
+    def _branch(self, block: Block, looping: bool) -> list[str]:
+        edge: Any = block.gate
+        lines = []
+        if edge.partial == "step({x})":
+            condition = f"{self._text(edge.z.x).within(ATOM)} > 0.0"
+        else:
+            condition = self._name("side")
+            lines.append(f"{condition} = {self._filled(edge.partial, edge.z)}")
+            self.factors[edge] = Text(condition)
+        body = self._backward(block, looping)
+        return [*lines, f"if {condition}:", *("    " + line for line in body)] if body else []
+
+    # ---- programs ------------------------------------------------------------------------------
+
+    def once(self) -> str:
+        """Return the text of value_and_grad(parameters, inputs) -> loss, list of gradients."""
+        self._begin()
+        self.factors: dict[Edge, Text] = {}
+        self.names = {p: self._name(f"d_{self.texts[p].text}") for p in self.parameters}
+        body = [*self._unpacked("parameters"), f"{self.pattern} = inputs", *self._forward()]
+        direct = [p for p in self.root.leaves if p not in self.summed]
+        later = {*self.parameters} - {*direct}
+        body += [f"{self.names[p]} = 0.0" for p in self.parameters if p in later]
+        body += self._backward(self.root, looping=False)
+        texts = {p: self.names[p] if p in later else self._sum(p, body).text for p in self.names}
+        body.append(f"return {self._text(self.outputs[0]).text}, [")
+        body += [f"    {text},  # {self.texts[p].text}" for p, text in texts.items()]
+        return self._program("value_and_grad(parameters, inputs)", [*body, "]"])
+
+    def over(self) -> str:
+        """Return the text of over(parameters, rows, total, gradient) -> the sums over the rows."""
+        self._begin()
+        self.factors = {}
+        self.names = {p: self._name(f"d_{self.texts[p].text}") for p in self.parameters}
+        names = [self.names[p] for p in self.parameters]
+        loop = [*self._forward(), *self._backward(self.root, looping=True)]
+        loop.append(f"total += {self._text(self.outputs[0]).text}")
+        body = [*self._unpacked("parameters"), *_wrapped(names, "gradient")]
+        body += [f"for {self.pattern} in rows:", *("    " + line for line in loop)]
+        body += ["return total, [", *(f"    {name}," for name in names), "]"]
+        return self._program("over(parameters, rows, total, gradient)", body)
+
+    def value(self) -> str:
+        """Return the text of value(parameters, inputs) -> the result, in its own shape."""
+        self._begin()
+        body = [*self._unpacked("parameters"), f"{self.pattern} = inputs", *self._forward()]
+        names = rebuild(self.output, (Bare(self._text(v).text) for v in self.outputs))
+        return self._program("value(parameters, inputs)", [*body, f"return {names!r}"])
+
+    def _unpacked(self, source: str) -> list[str]:
+        return _wrapped([self.texts[v].text for v in [*self.parameters, *self.captured]], source)
+
+    def _program(self, signature: str, body: Sequence[str]) -> str:
+        imports = []
+        if special := sorted(self.used & {"inf", "nan"}):
+            imports.append(f"from math import {', '.join(special)}")
+        if functions := sorted(self.used & {*vars(scalars)} - {"inf", "nan"}):
+            imports.append(f"from microgradnet.scalars import {', '.join(functions)}")
+        if operations := sorted(self.used & {*OPERATIONS} - {*vars(scalars), "abs"}):
+            imports.append(f"from microgradnet.functional import {', '.join(operations)}")
+        lines = [*self.header.splitlines(), *imports, *[""] * 2 * bool(imports or self.header)]
+        lines += [f"def {signature}:", *("    " + line for line in body)]
+        return "\n".join(lines) + "\n"
+
+
+class Bare(str):
+    """A text that shows itself without quotes."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _operands(z: Value) -> Iterator[tuple[Value, str | None]]:
+    rule: Any = z.rule
+    return zip(z.args, rule.partials, strict=True)
+
+
+def _letters(z: Value) -> dict[str, Value]:
+    return {**dict(zip("xy", z.args, strict=False)), "z": z}
+
+
+def _common(edges: Sequence[Edge]) -> Block:
+    # The innermost block around all contributions.
+    found: Any = edges[0].block
+    for edge in edges:
+        other: Any = edge.block
+        while found is not other:
+            if found.depth >= other.depth:
+                found = found.parent
+            else:
+                other = other.parent
+    block: Block = found
+    return block
+
+
+def _times(x: Text, y: Text) -> Text:
+    if x.text == "1.0":
+        return y
+    if y.text == "1.0":
+        return x
+    if x.text == "-1.0":
+        return Text(f"-{y.within(ATOM)}", PRODUCT, y.depth + 1)
+    depth = 1 + max(x.depth, y.depth)
+    return Text(f"{x.within(PRODUCT)} * {y.within(ATOM)}", PRODUCT, depth)
+
+
+def _wrapped(names: Sequence[str], source: str) -> list[str]:
+    # Names, unpacked from a list, in lines that can be read.
+    lines, line = [], ""
+    for name in names:
+        if len(line) + len(name) > 80:
+            lines.append(line)
+            line = ""
+        line += f"{name}, "
+    if not lines:
+        return [f"{line.strip()} = {source}"] if line else []
+    return ["(", *(f"    {line.strip()}" for line in (*lines, line)), f") = {source}"]
