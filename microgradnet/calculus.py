@@ -267,7 +267,7 @@ def _matching(tree: Tree, shape: Tree, rule: str) -> Iterator[Any]:
 
 def flatten(tree: Tree) -> Iterator[Any]:
     """Yield the leaves of nested lists, tuples and dicts, in order."""
-    if isinstance(tree, list | tuple):
+    if isinstance(tree, (list, tuple)):
         for item in tree:
             yield from flatten(item)
     elif isinstance(tree, Mapping):

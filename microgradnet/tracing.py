@@ -110,4 +110,4 @@ def trace(
 
 def varies(leaf: Any) -> bool:
     """Return whether an input varies from call to call, as floats and Values do."""
-    return isinstance(leaf, float | Value)
+    return isinstance(leaf, (float, Value))

@@ -1,9 +1,7 @@
 """The eager engine: a training step beside its peers, memory, long chains, and import time."""
 
 import gc
-import itertools
 import linecache
-import random
 import statistics
 import subprocess
 import sys
@@ -11,8 +9,9 @@ import time
 import tracemalloc
 
 import tuple_engine
+from networks import POINTS, eager_step
 
-from microgradnet import Value, data, engine, nn
+from microgradnet import Value, engine, nn
 from microgradnet.operations import OPERATIONS, RUNTIME
 
 try:
@@ -20,56 +19,16 @@ try:
 except ImportError:
     micrograd = None
 
-POINTS, TARGETS = data.moons(100, noise=0.1, seed=1337)
-
-
-def training_step(value):
-    """Return one full step of MLP(2, [16, 16, 1]) on 100 moons, for an engine's Value class."""
-    rng = random.Random(1337)
-    sizes = (2, 16, 16, 1)
-    layers = [
-        [([value(rng.uniform(-1, 1)) for _ in range(nin)], value(0.0)) for _ in range(nout)]
-        for nin, nout in itertools.pairwise(sizes)
-    ]
-    parameters = [p for layer in layers for w, b in layer for p in (*w, b)]
-
-    def model(x):
-        for index, layer in enumerate(layers):
-            outputs = []
-            for w, b in layer:
-                z = b
-                for weight, operand in zip(w, x, strict=True):
-                    z = z + weight * operand
-                outputs.append(z if index == 2 else z.relu())
-            x = outputs
-        return x[0]
-
-    def step():
-        total = None
-        for point, target in zip(POINTS, TARGETS, strict=True):
-            score = model([value(number) for number in point])
-            loss = (score * (1.0 - 2.0 * target) + 1.0).relu()
-            total = loss if total is None else total + loss
-        mean = total * (1.0 / len(POINTS))
-        for p in parameters:
-            p.grad = 0.0
-        mean.backward()
-        for p in parameters:
-            p.data -= 0.05 * p.grad
-        return mean.data
-
-    return step
-
 
 def test_training_step(side_by_side):
     """A full eager step: forward, backward, update; collector on."""
     assert gc.isenabled()
     side_by_side(
         "MLP 2-16-16-1, 100 points, one full eager step",
-        training_step(Value),
+        eager_step(Value),
         {
-            "tuple of local gradients": training_step(tuple_engine.Value),
-            "micrograd": training_step(micrograd.Value) if micrograd else None,
+            "tuple of local gradients": eager_step(tuple_engine.Value),
+            "micrograd": eager_step(micrograd.Value) if micrograd else None,
         },
         rounds=5,
         iterations=4,
@@ -78,7 +37,7 @@ def test_training_step(side_by_side):
 
 def test_stale_data_detection(side_by_side, monkeypatch):
     """What it costs that backward computes every operation again and compares."""
-    step = training_step(Value)
+    step = eager_step(Value)
 
     def unchecked():
         pulls = {op: op.pull for op in OPERATIONS.values()}
@@ -148,7 +107,7 @@ def test_long_chains(report):
 
 def test_growth_without_the_collector(report):
     """50 training steps with the collector disabled: bytes kept, and objects left for it."""
-    step = training_step(Value)
+    step = eager_step(Value)
     step()
     gc.collect()
     gc.disable()

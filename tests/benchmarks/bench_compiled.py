@@ -1,0 +1,211 @@
+"""Compiled programs beside their peers, and beside CPython's own limit.
+
+pip install -e ".[bench]" && python -m pytest tests/benchmarks/bench_compiled.py
+"""
+
+import ast
+import importlib
+import random
+import statistics
+import time
+import tracemalloc
+from functools import partial
+
+import networks
+import tuple_engine
+from networks import ROWS
+
+from microgradnet import Value, losses, nn
+from microgradnet.compiling import compile
+
+
+def optional(name):
+    """Return a module, or None where it is not installed."""
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        return None
+
+
+def network(activation, sizes=networks.SIZES):
+    """Return an MLP with the weights that all systems have."""
+    model = nn.MLP(sizes[0], sizes[1:], activation=activation, seed=0)
+    numbers = [w for layer in networks.weights(sizes) for row in layer for w in row]
+    for p, number in zip(model.parameters(), numbers, strict=True):
+        p.data = number
+    return model
+
+
+def test_full_step(side_by_side):
+    """100 points, hinge loss, gradients and update of MLP 2-16-16-1 with ReLU."""
+    model = network("relu")
+    parameters = model.parameters()
+    program = compile(lambda x, y: losses.hinge(model(x), y), parameters)
+
+    def step():
+        for p in parameters:
+            p.grad = 0.0
+        total = program.over(ROWS)
+        rate = 0.05 / len(ROWS)
+        for p in parameters:
+            p.data -= rate * p.grad
+        return total / len(ROWS)
+
+    micrograd = optional("micrograd.engine")
+    steps = {
+        "microgradnet, eager": networks.eager_step(Value),
+        "tuple of local gradients": networks.eager_step(tuple_engine.Value),
+        "micrograd": networks.eager_step(micrograd.Value) if micrograd else None,
+        "list loops by hand": networks.list_loops()[1],
+    }
+    first = step()
+    for name, peer in steps.items():
+        assert peer is None or abs(peer() - first) < 1e-12, name
+    side_by_side("1. MLP 2-16-16-1, 100 points, one full step with update", step, steps, rounds=9)
+
+
+def once(activation, sizes=networks.SIZES):
+    """Return a call of the raw form on one example: loss and gradients."""
+    model = network(activation, sizes)
+    program = compile(lambda x, y: losses.mean_squared_error(model(x), y), model.parameters())
+    rng = random.Random(5)
+    numbers = [p.data for p in model.parameters()]
+    x = ROWS[3][0] if sizes[0] == 2 else [rng.random() for _ in range(sizes[0])]
+    y = 1.0 if sizes[-1] == 1 else [rng.random() for _ in range(sizes[-1])]
+    program.value_and_grad(numbers, x, y)
+    return program, lambda: program.value_and_grad(numbers, x, y), (x, y)
+
+
+def test_one_example(side_by_side):
+    """Loss and gradients of one example, tanh and squared error."""
+    program, run, (x, y) = once("tanh")
+    peers = {"microgradnet, Values": lambda: program(x, y)}
+    for name, module, make in (
+        ("NumPy by hand", "numpy", networks.tanh_once_numpy),
+        ("PyTorch, eager", "torch", networks.tanh_once_torch),
+        ("JAX, jitted", "jax", networks.tanh_once_jax),
+        ("CasADi, SX function", "casadi", networks.tanh_once_casadi),
+        ("HIPS autograd", "autograd", networks.tanh_once_autograd),
+    ):
+        found = optional(module)
+        peers[name] = make(found, x, y) if found else None
+    ratios = side_by_side(
+        "2. MLP 2-16-16-1 with tanh, one example, loss and gradients", run, peers,
+        rounds=15, iterations=300,
+    )  # fmt: skip
+    assert ratios
+
+
+def test_one_example_with_kinks(side_by_side):
+    """Loss and gradients of one example, ReLU and hinge: list loops by hand."""
+    model = network("relu")
+    program = compile(lambda x, y: losses.hinge(model(x), y), model.parameters())
+    numbers = [p.data for p in model.parameters()]
+    row = next(row for row in ROWS if program.value_and_grad(numbers, *row)[0] > 0.0)
+    by_hand = networks.list_loops()[0]
+    side_by_side(
+        "2b. MLP 2-16-16-1 with ReLU and hinge, one example inside the margin",
+        lambda: program.value_and_grad(numbers, *row),
+        {"list loops by hand": lambda: by_hand(*row)},
+        rounds=15, iterations=300,
+    )  # fmt: skip
+
+
+def test_digits(side_by_side):
+    """A sample of digits 64-30-10, beside one example of 2-16-16-1: tanh in both."""
+    program, _, _ = once("tanh", (64, 30, 10))
+    rng = random.Random(6)
+    rows = [
+        ([rng.random() for _ in range(64)], [rng.random() for _ in range(10)]) for _ in range(10)
+    ]
+    numbers = [p.data for p in program.parameters]
+    _, small, _ = once("tanh")
+
+    def ten_times():
+        for _ in range(10):
+            small()
+
+    side_by_side(
+        "4. digits 64-30-10 with tanh, ten samples; ten examples of 2-16-16-1",
+        lambda: program.sums(numbers, rows), {"2-16-16-1": ten_times}, rounds=15, iterations=20,
+    )  # fmt: skip
+
+
+def test_growth(report):
+    """How time and memory grow with the network, eager and compiled."""
+    lines = [
+        f"{'network':>12} {'parameters':>10} {'trace+print+compile':>20} {'compiled':>10} "
+        f"{'eager':>10} {'a parameter':>12} {'program':>10}"
+    ]
+    for sizes in ((2, 2, 1), (2, 16, 16, 1), (64, 30, 10), (196, 30, 10), (784, 30, 10)):
+        tracemalloc.start()
+        program, _, (x, y) = once("tanh", sizes)
+        size = tracemalloc.get_traced_memory()[0]
+        tracemalloc.stop()
+        start = time.perf_counter()
+        program, run, _ = once("tanh", sizes)
+        making = time.perf_counter() - start
+        compiled = _median(run)
+        model = network("tanh", sizes)
+        eager = _median(partial(_eager, model, x, y), 3)
+        count = len(program.parameters)
+        lines.append(
+            f"{'-'.join(map(str, sizes)):>12} {count:>10,} {making:>18.2f} s {compiled * 1e6:>7.0f} us"
+            f" {eager * 1e3:>7.2f} ms {compiled / count * 1e9:>9.1f} ns {size / 1e6:>7.1f} MB"
+        )
+    lines.append("")
+    model = network("tanh")
+    program = compile(lambda x, y: losses.mean_squared_error(model(x), y), model.parameters())
+    for count in (1, 10, 100, 1000):
+        rows = (ROWS * 10)[:count]
+        program.over(rows)
+        seconds = _median(partial(program.over, rows)) / count
+        lines.append(f"a batch of {count:>4}: {seconds * 1e6:6.1f} us a row")
+    report("5. Growth with the network, and with the batch", *lines)
+
+
+def _eager(model, x, y):
+    losses.mean_squared_error(model(x), y).backward()
+
+
+def _median(run, rounds=9):
+    seconds = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        run()
+        seconds.append(time.perf_counter() - start)
+    return statistics.median(seconds)
+
+
+def test_limit(report):
+    """The operations in the generated text, times what one costs in straight-line code."""
+    model = network("tanh")
+    program = compile(lambda x, y: losses.mean_squared_error(model(x), y), model.parameters())
+    numbers = [p.data for p in model.parameters()]
+    program.sums(numbers, ROWS)
+    text = program._variant(ROWS[0]).texts["over"]
+    tree = ast.parse(text).body[-1]
+    loop = next(node for node in ast.walk(tree) if isinstance(node, ast.For))
+    floats = sum(isinstance(n, (ast.BinOp, ast.UnaryOp, ast.AugAssign)) for n in ast.walk(loop))
+    calls = sum(isinstance(n, ast.Call) for n in ast.walk(loop))
+    straight, count = networks.straight_line()
+    tanh = _tanh_calls()
+    ratios = []
+    for _ in range(30):
+        one = _median(straight, 30) / count
+        call = _median(tanh, 30) / 1000
+        row = _median(lambda: program.sums(numbers, ROWS), 3) / len(ROWS)
+        ratios.append((row / (floats * one + calls * call), row, one))
+    ratio, row, one = (statistics.median(column) for column in zip(*ratios, strict=True))
+    report(
+        "6. CPython's limit: MLP 2-16-16-1 with tanh, a row of 100",
+        f"{floats} float operations at {one * 1e9:.1f} ns, {calls} calls of tanh",
+        f"a row takes {row * 1e6:.1f} us, {ratio:.2f} times the limit",
+    )
+
+
+def _tanh_calls():
+    namespace = {}
+    lines = ["from math import tanh", "def run(x):", *["    x = tanh(x)"] * 1000, "    return x"]
+    exec("\n".join(lines), namespace)
+    return lambda: namespace["run"](0.5)
