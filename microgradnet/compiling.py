@@ -7,7 +7,7 @@
 >>> program([0.5, -1.0], 1.0) == loss([0.5, -1.0], 1.0).data
 True
 >>> program.over([([0.5, -1.0], 1.0), ([0.25, 2.0], 0.0)])  # the sum, and its gradient
-1.5065985219543147
+0.8997182777714224
 >>> program.cache_info()
 CacheInfo(programs=1, shapes=1)
 
@@ -18,22 +18,27 @@ each call. In PyTorch this is torch.compile; here the result is a file that can 
 through in a debugger.
 """
 
+import ast
 import builtins
 import hashlib
 import itertools
+import keyword
 import linecache
 import os
 import re
+import shutil
 import tempfile
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from microgradnet.calculus import flatten
+from microgradnet.calculus import flatten, rebuild
 from microgradnet.engine import Value, topological_order
-from microgradnet.printing import Printer
-from microgradnet.tracing import trace, varies
+from microgradnet.operations import OPERATIONS
+from microgradnet.printing import RESERVED, Printer
+from microgradnet.tracing import LOCK, trace, varies
 
+FLOATS = {float}
 MANY = 64  # programs of one function, past which something that varies is fixed by mistake
 
 
@@ -72,7 +77,7 @@ class Program:
         self._variants: dict[Hashable, _Variant] = {}
 
     def __call__(self, *inputs: Any) -> Any:
-        variant = self._variant(inputs)
+        variant, inputs = self._variant(inputs)
         if not self.parameters:
             return variant.run("value", variant.numbers([]), inputs)
         numbers = variant.numbers([p.data for p in self.parameters])
@@ -84,7 +89,8 @@ class Program:
     def value_and_grad(self, numbers: Sequence[float], *inputs: Any) -> tuple[float, list[float]]:
         """Return the loss and its gradient at parameters of these numbers; no Value is touched."""
         self._needs_parameters("value_and_grad")
-        variant = self._variant(inputs)
+        numbers = self._one_each(numbers)
+        variant, inputs = self._variant(inputs)
         result: tuple[float, list[float]] = variant.run(
             "value_and_grad", variant.numbers(numbers), inputs
         )
@@ -107,12 +113,22 @@ class Program:
         gradient: Sequence[float] | None = None,
     ) -> tuple[float, list[float]]:  # fmt: skip
         """Return the sum of the losses of rows, and `gradient` (by default 0) plus theirs."""
-        total = 0.0
-        sums = [0.0] * len(self.parameters) if gradient is None else list(gradient)
-        for _, group in itertools.groupby(map(tuple, rows), key=_key):
-            same = list(group)
-            variant = self._variant(same[0])
+        rows, total = list(rows), 0.0
+        numbers = self._one_each(numbers)
+        sums = [0.0] * len(self.parameters) if gradient is None else self._one_each(gradient)
+        keys = list(map(_key, rows))
+        start, end = 0, len(rows)
+        alike = not keys or keys.count(keys[0]) == end
+        while start < len(rows):  # one run for neighbours of one shape
+            key = keys[start]
+            variant, first = self._variant(rows[start], key)
+            if not alike:
+                end = next((i for i in range(start, len(rows)) if keys[i] != key), len(rows))
+            same = rows[start:end]
+            if first is not rows[start]:
+                same = [_plain(row) for row in same]
             total, sums = variant.run("over", variant.numbers(numbers), same, total, sums)
+            start = end
         return total, sums
 
     @property
@@ -137,48 +153,73 @@ class Program:
                 f"{what}() takes a program with parameters; use compile(f, parameters)"
             )
 
-    def _variant(self, inputs: Sequence[Any]) -> "_Variant":
-        key = _key(inputs)
+    def _one_each(self, numbers: Sequence[float]) -> list[float]:
+        if len(numbers) != len(self.parameters):
+            raise ValueError(
+                f"{self._name} has {len(self.parameters)} parameters, not {len(numbers)}; "
+                "give one number for each"
+            )
+        return numbers if isinstance(numbers, list) else [float(number) for number in numbers]
+
+    def _variant(self, inputs: Sequence[Any], key: Hashable = None) -> "tuple[_Variant, Any]":
+        # The program for these inputs, and the inputs with a plain float for each that varies.
+        key = key or _key(inputs)
         try:
-            return self._variants[key]
+            return self._variants[key], inputs
         except KeyError:
-            variant = self._variants[key] = self._traced(inputs)
+            pass
+        except TypeError:
+            raise TypeError(
+                "inputs are numbers in lists and tuples, or fixed values that can be hashed, "
+                f"not {inputs!r}; make arrays lists"
+            ) from None
+        self._refuse_parameters(inputs)
+        plain = _plain(inputs)
+        key = _key(plain)
+        if key not in self._variants:
+            with LOCK:
+                self._variants[key] = self._traced(inputs, plain)
             if len(self._variants) == MANY + 1:
                 warnings.warn(
                     f"{self._name} has more than {MANY} programs, one for each int, str or shape "
                     "of its inputs; give what varies as floats",
                     RuntimeWarning, stacklevel=3,
                 )  # fmt: skip
-            return variant
-        except TypeError:
-            raise TypeError(
-                "inputs are numbers in lists and tuples, or fixed values that can be hashed, "
-                f"not {inputs!r}; make arrays lists"
-            ) from None
+        return self._variants[key], plain
 
-    def _traced(self, inputs: Sequence[Any]) -> "_Variant":
+    def _refuse_parameters(self, inputs: Sequence[Any]) -> None:
+        parameters = set(self.parameters)
+        for v in flatten(list(inputs)):
+            if isinstance(v, Value) and not parameters.isdisjoint(topological_order(v)):
+                raise ValueError(
+                    f"no gradient flows into the inputs, but {v!r} is made of parameters; let the "
+                    "loss make it, or give its number"
+                )
+
+    def _traced(self, inputs: Sequence[Any], plain: Sequence[Any]) -> "_Variant":
         if self._f is None:
             raise ValueError(
-                "a pickled Program runs the inputs whose shapes and fixed values it has seen, not "
-                f"{inputs!r}; call it on such inputs before pickling"
+                "a copied or pickled Program runs the inputs whose shapes and fixed values it has "
+                f"seen, not {inputs!r}; call it on such inputs before"
             )
         expected = self._f(*inputs)  # also finds the Values that f did not make itself
-        output, leaves = trace(self._f, inputs, self.parameters)
-        outside = {
-            v for o in flatten(expected) if isinstance(o, Value) for v in topological_order(o)
-        }
-        inside = dict.fromkeys(
-            v for o in flatten(output) if isinstance(o, Value) for v in topological_order(o)
-        )
-        known = {*self.parameters, *leaves}
-        captured = [v for v in inside if v.rule is None and v in outside and v not in known]
+        outside = _everything(expected)
+        met: list[Value] = []
+        for _ in range(2):  # the second time a branch on what f met outside is an error too
+            output, leaves = trace(self._f, inputs, [*self.parameters, *met])
+            inside = _everything(output)
+            known = {*self.parameters, *leaves}
+            met = [v for v in inside if v in outside and v not in known]
+            if not met:
+                break
+        captured = [v for v in met if v.rule is None]
         if self.parameters and not isinstance(output, Value):
             raise TypeError(f"a loss gives one Value, not {output!r}; drop the parameters, or sum")
+        header = f"# {self._name!a}, traced on inputs of the shape\n# {_shape(inputs)}"
         pattern = _pattern(self._f, inputs)
-        header = f"# {self._name!a}, traced on inputs of the shape\n# {_shape(inputs)!a}"
         printer = Printer(output, self.parameters, leaves, pattern, captured, header)
         variant = _Variant(printer, captured, self._name)
-        self._check(variant, inputs, expected)
+        self._check(variant, plain, expected)
         return variant
 
     def _check(self, variant: "_Variant", inputs: Sequence[Any], expected: Any) -> None:
@@ -216,7 +257,7 @@ class _Variant:
         try:
             return function(*arguments)
         except (ArithmeticError, ValueError) as error:
-            _explain(error, function)
+            _explain(error, function, self.texts[kind])
             raise
 
     def made(self, kind: str) -> Callable[..., Any]:
@@ -245,78 +286,125 @@ class _Variant:
         return {**self.__dict__, "printer": None, "functions": {}}
 
 
+def _everything(tree: Any) -> dict[Value, None]:
+    # Every Value that a result is made of, in order.
+    return dict.fromkeys(
+        v for root in flatten(tree) if isinstance(root, Value) for v in topological_order(root)
+    )
+
+
 def _key(item: Any) -> Hashable:
-    # The shape of inputs: floats by their place alone, all else with its type and value.
-    if isinstance(item, list | tuple):
-        kinds = set(map(type, item))
-        if kinds == {float}:
-            return len(item)
-        return tuple(map(_key, item))
-    return None if varies(item) else (type(item), item)
+    # The shape of inputs: floats by their place alone, all else with its type and value. What
+    # varies and is no plain float has a key that no program has: it is made one first.
+    kind = item.__class__
+    if kind is float:
+        return None
+    if kind is list or kind is tuple or isinstance(item, (list, tuple)):
+        return len(item) if set(map(type, item)) == FLOATS else tuple(map(_key, item))
+    return (kind,) if varies(item) else (kind, item)
 
 
-def _shape(item: Any) -> Any:
-    # The same to read: float in the place of what varies.
-    if isinstance(item, list | tuple):
-        return type(item)(map(_shape, item))
-    return float if varies(item) else item
+def _plain(inputs: Sequence[Any]) -> Any:
+    # The same with the floats of Values, and of subclasses of float.
+    return rebuild(tuple(inputs), iter([float(v) if varies(v) else v for v in flatten(inputs)]))
+
+
+def _shape(item: Any) -> str:
+    # The same to read: float in the place of what varies. Nothing in it can end the comment.
+    if isinstance(item, (list, tuple)):
+        parts = [
+            f"{part} * {count}" if count > 1 else part
+            for part, same in itertools.groupby(map(_shape, item))
+            for count in [len(list(same))]
+        ]
+        return f"[{', '.join(parts)}]"
+    return "float" if varies(item) else re.sub("[^ -~]", "?", ascii(item))[:80]
 
 
 def _pattern(f: Callable[..., Any], inputs: Sequence[Any]) -> str:
-    # How inputs are unpacked, named after the parameters of f: "(x_0, x_1), y, ".
+    # How inputs are unpacked, named after the parameters of f: "(x_0, x_1), y,".
     code = getattr(getattr(f, "__func__", f), "__code__", None)
     names = list(code.co_varnames[: code.co_argcount]) if code else []
     if hasattr(f, "__self__"):
         names = names[1:]
     names += [f"input_{i}" for i in range(len(names), len(inputs))]
+    taken = {*RESERVED, *OPERATIONS}
+
+    def variable(name: str) -> str:
+        base = re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")
+        base = base if base[:1].isalpha() else f"x{base}"
+        name, count = base, 1
+        while name in taken or keyword.iskeyword(name):
+            count += 1
+            name = f"{base}_{count}"
+        taken.add(name)
+        return name
 
     def unpacked(item: Any, name: str) -> str:
         if isinstance(item, list | tuple):
             parts = (unpacked(part, f"{name}_{i}") for i, part in enumerate(item))
             return "(" + "".join(f"{part}, " for part in parts).removesuffix(" ") + ")"
-        return name if varies(item) else "_"
+        return variable(name) if varies(item) else "_"
 
-    names = [re.sub(r"\W|^_+", "", name, flags=re.ASCII) or "x" for name in names]
     return (
         "".join(f"{unpacked(i, n)}, " for i, n in zip(inputs, names, strict=False)).strip() or "()"
     )
 
 
-def _explain(error: BaseException, function: Callable[..., Any]) -> None:
-    # Add the line of the program that failed, with the numbers in it.
-    code = function.__code__
+OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "power"}
+
+
+def _explain(error: BaseException, function: Callable[..., Any], text: str) -> None:
+    # Add to an error the operation that failed, its operands, the remedy, and the line.
     step = error.__traceback__
-    while step and step.tb_frame.f_code is not code:
+    while step and step.tb_frame.f_code is not function.__code__:
         step = step.tb_next
-    if step:
-        line = linecache.getline(code.co_filename, step.tb_lineno).strip()
-        known = step.tb_frame.f_locals
-        words = dict.fromkeys(re.findall(r"[A-Za-z_]\w*", line.partition("=")[2] or line))
-        numbers = ", ".join(f"{w} = {known[w]!r}" for w in words if isinstance(known.get(w), float))
-        error.add_note(f"in {line!r} with {numbers} ({code.co_filename}, line {step.tb_lineno})")
+    if step is None:
+        return
+    frame, line = step.tb_frame, text.splitlines()[step.tb_lineno - 1]
+    note = f"in {line.strip()!r} ({function.__code__.co_filename}, line {step.tb_lineno})"
+    places = itertools.islice(function.__code__.co_positions(), step.tb_lasti // 2, None)
+    first, last, start, end = next(places)  # of the instruction; None with -X no_debug_ranges
+    operands: list[ast.expr] = []
+    if start is not None and first == last:
+        match ast.parse(line[start:end].strip(), mode="eval").body:
+            case ast.Call(func=ast.Name(id=name), args=operands) if name in OPERATIONS:
+                rule = OPERATIONS[name]
+            case ast.BinOp(left=x, op=operator, right=y):
+                rule, operands = OPERATIONS[OPERATORS[type(operator)]], [x, y]
+    if operands:
+        texts = map(ast.unparse, operands)
+        numbers = (f"{t} = {eval(t, frame.f_globals, frame.f_locals)!r}" for t in texts)
+        note = f"in {rule.symbol} with {', '.join(numbers)}; {rule.remedy}; {note}"
+    error.add_note(note)
 
 
 def _written(text: str, name: str) -> str:
     # A real file of the user's own, so that debuggers show it and breakpoints hold.
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    safe = re.sub(r"\W", "", name, flags=re.ASCII) or "program"
-    path = os.path.join(_folder(), f"{safe}_{digest}.py")
+    safe = re.sub(r"\W", "", name, flags=re.ASCII)[:60] or "program"
+    file = f"{safe}_{digest}.py"
     try:
+        path = os.path.join(_folder(), file)
         handle, temporary = tempfile.mkstemp(dir=_folder(), suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
         os.replace(temporary, path)
     except OSError:
-        path = f"<{os.path.basename(path)}>"  # nowhere to write: in memory alone
+        path = f"<{file}>"  # nowhere to write: in memory alone
     linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
     return path
 
 
-_FOLDERS: list[str] = []
+_FOLDERS: dict[int, str] = {}
 
 
 def _folder() -> str:
     # One folder a process, 0700, removed at its end; programs in it are named by their text.
-    if not _FOLDERS:
-        _FOLDERS.append(tempfile.mkdtemp(prefix="microgradnet-"))
-    return _FOLDERS[0]
+    process = os.getpid()
+    if process not in _FOLDERS:
+        from multiprocessing.util import Finalize  # as atexit, and in forked workers too
+
+        folder = _FOLDERS[process] = tempfile.mkdtemp(prefix="microgradnet-")
+        Finalize(None, shutil.rmtree, (folder, True), exitpriority=0)
+    return _FOLDERS[process]

@@ -23,18 +23,17 @@ import itertools
 import keyword
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from microgradnet import scalars
 from microgradnet.calculus import flatten, rebuild
-from microgradnet.engine import Value, as_value, topological_order
-from microgradnet.operations import GATES, OPERATIONS
+from microgradnet.engine import Value, as_value
+from microgradnet.operations import OPERATIONS
+from microgradnet.scheduling import Block, Edge, Schedule, letters
 
 DEPTH = 60  # operations nested in one expression: Python's compiler recurses into them
 FAST = 250  # variables that Python reaches in one instruction
-NESTED = 15  # conditions within conditions: Python reads at most 100 indentations
-DEAD = (None, "0.0")  # partials through which nothing flows
 RESERVED = {
     "parameters",
     "inputs",
@@ -73,27 +72,6 @@ class Text(NamedTuple):
         return self.depth == 0
 
 
-class Edge(NamedTuple):
-    """One contribution of backward: from a result to an operand, through a partial."""
-
-    z: Value
-    v: Value
-    partial: str
-    block: "Block"
-
-
-class Block:
-    """A run of statements under one condition: the whole, or what a kink may switch off."""
-
-    def __init__(self, parent: "Block | None" = None) -> None:
-        self.parent = parent
-        self.depth: int = parent.depth + 1 if parent else 0
-        self.gate: Edge | None = None
-        self.parts: list[Value | Block] = []  # results to pull back through, in backward's order
-        self.leaves: list[Value] = []  # parameters whose gradient is complete at its end
-        self.sums: list[Value] = []  # what the blocks within this one add to
-
-
 class Printer:
     """The text of a graph: `once` for one example, `over` for a loop, `value` without a gradient.
 
@@ -110,104 +88,8 @@ class Printer:
         self.parameters, self.captured = list(parameters), list(captured)
         names = (name for name in WORD.findall(pattern) if name != "_")
         self.inputs = dict(zip(inputs, names, strict=True))
-        self.leaves = {*self.inputs, *self.parameters, *self.captured}
-        self._order()
-        switched_off: set[tuple[Value, str]] = set()
-        while self._find_edges(switched_off):
-            pass
-        self._find_names()
-
-    # ---- what the graph needs ------------------------------------------------------------------
-
-    def _order(self) -> None:
-        order = dict.fromkeys(v for output in self.outputs for v in topological_order(output))
-        self.results = [v for v in order if v.rule is not None]
-        self.constants = {v: v.data for v in order if v.rule is None and v not in self.leaves}
-        self.same: dict[Value, Value] = {}  # equal expressions share one variable
-        known: dict[Any, Value] = {}
-        for z in self.results:
-            operands = [
-                repr(self.constants[v]) if v in self.constants else self.same.get(v, v)
-                for v in z.args
-            ]
-            self.same[z] = known.setdefault((z.rule, *operands), z)
-
-    def _find_edges(self, switched_off: set[tuple[Value, str]]) -> bool:
-        # Backward's contributions, in its order, each in the block that its gates put it in. True
-        # where a sum over blocks would be added up in another order: then a gate more is off.
-        active = set(self.parameters)
-        for z in self.results:
-            if any(v in active and partial not in DEAD for v, partial in _operands(z)):
-                active.add(z)
-        self.root = Block()
-        self.edges: dict[Value, list[Edge]] = {v: [] for v in self.parameters}
-        self.home: dict[Value, Block] = {}
-        if self.parameters and self.outputs[0] in active:
-            self.home[self.outputs[0]] = self.root
-        for z in reversed(self.results):
-            if z not in active or not (z in self.home or self.edges.get(z)):
-                continue
-            block = self.home[z] = self.home.get(z) or _common(self.edges[z])
-            block.parts.append(z)
-            for v, partial in _operands(z):
-                if v in active and partial not in DEAD:
-                    inner = block
-                    kink = partial in GATES and (z, partial) not in switched_off
-                    if kink and block.depth < NESTED:
-                        inner = Block(block)
-                        block.parts.append(inner)
-                    edge = Edge(z, v, partial, inner)
-                    if inner is not block:
-                        inner.gate = edge
-                    self.edges.setdefault(v, []).append(edge)
-        self.summed: set[Value] = set()
-        for v, edges in self.edges.items():
-            home = self.home.setdefault(v, _common(edges) if edges else self.root)
-            if any(edge.block is not home for edge in edges):
-                self.summed.add(v)
-                home.sums.append(v)
-        for p in self.parameters:
-            self.home[p].leaves.append(p)
-        emitted: Counter[Value] = Counter()
-        for edge in self._emitted(self.root):
-            expected = self.edges[edge.v][emitted[edge.v]]
-            emitted[edge.v] += 1
-            if edge is not expected and edge.v in self.summed:
-                home = self.home[edge.v]
-                gated: Any = edge.block if edge.block is not home else expected.block
-                while gated is not home:
-                    switched_off.add((gated.gate.z, gated.gate.partial))
-                    gated = gated.parent
-                return True
-        return False
-
-    def _emitted(self, block: Block) -> Iterator[Edge]:
-        if block.gate:
-            yield block.gate
-        for part in block.parts:
-            if isinstance(part, Block):
-                yield from self._emitted(part)
-            else:
-                for v in dict.fromkeys(part.args):
-                    for edge in self.edges.get(v, ()):
-                        if edge.z is part and edge.block is block:
-                            yield edge
-
-    def _find_names(self) -> None:
-        # Named is what the text uses twice, and what backward's part mentions.
-        uses = Counter(self.same.get(v, v) for v in self.outputs)
-        for z in self.results:
-            if self.same[z] is z:
-                for v, letter in zip(z.args, "xy", strict=False):
-                    uses[self.same.get(v, v)] += z.rule.source.count(f"{{{letter}}}")  # type: ignore[union-attr]
-        self.named = {v for v, count in uses.items() if count > 1}
-        self.pulls: Counter[Value] = Counter()  # how often a result's gradient is used
-        for edges in self.edges.values():
-            for edge in edges:
-                self.pulls[edge.z] += 1
-                for letter, v in _letters(edge.z).items():
-                    if f"{{{letter}}}" in edge.partial:
-                        self.named.add(self.same.get(v, v))
+        leaves = [*self.inputs, *self.captured]
+        self.plan = Schedule(self.outputs, self.parameters, leaves)
 
     # ---- expressions ---------------------------------------------------------------------------
 
@@ -235,17 +117,17 @@ class Printer:
         return name
 
     def _text(self, v: Value) -> Text:
-        if v in self.constants:
-            number = repr(self.constants[v])
+        if v in self.plan.constants:
+            number = repr(self.plan.constants[v])
             self.used.update({"inf", "nan"} & {number.lstrip("-")})
             return Text(number, PRODUCT if number[0] == "-" else ATOM)
-        return self.texts[self.same.get(v, v)]
+        return self.texts[self.plan.same.get(v, v)]
 
     def _filled(self, template: str, z: Value, least: int = ATOM) -> str:
         # A rule's text with the operands in it; what it calls is imported.
         self.used.update(WORD.findall(re.sub(r"\{.\}", "", template)))
-        letters = {k: v for k, v in _letters(z).items() if f"{{{k}}}" in template}
-        return template.format(**{k: self._text(v).within(least) for k, v in letters.items()})
+        used = {k: v for k, v in letters(z).items() if f"{{{k}}}" in template}
+        return template.format(**{k: self._text(v).within(least) for k, v in used.items()})
 
     def _expression(self, z: Value) -> Text:
         rule: Any = z.rule
@@ -257,16 +139,23 @@ class Printer:
             left, right, binding = INFIX[rule.name]
             operator = f" {rule.symbol} "
             return Text(texts[0].within(left) + operator + texts[1].within(right), binding, depth)
+        if rule.name == "constant_power" and (exponent := self._whole(z)):
+            return Text(f"{texts[0].within(ATOM)} ** {exponent}", ATOM, depth)
         call = CALL.fullmatch(rule.source)
         text = self._filled(rule.source, z, OTHER if call else ATOM)
         return Text(text, ATOM if call or text[0] == "(" == rule.source[0] else OTHER, depth)
 
+    def _whole(self, z: Value) -> float | None:
+        # A constant exponent of 2, 3, ...: the power is real, and needs no function.
+        exponent = self.plan.constants.get(z.args[1], 0.0)
+        return exponent if 2.0 <= exponent <= 64.0 and exponent % 1.0 == 0.0 else None
+
     def _forward(self) -> list[str]:
         lines = []
-        for z in self.results:
-            if self.same[z] is z:
+        for z in self.plan.results:
+            if self.plan.same[z] is z:
                 text = self._expression(z)
-                if not text.atom() and (z in self.named or text.depth >= DEPTH):
+                if not text.atom() and (z in self.plan.named or text.depth >= DEPTH):
                     name = self._name(z.label or "v")
                     self.inner.append(name)
                     lines.append(f"{name} = {text.text}")
@@ -283,7 +172,12 @@ class Printer:
         if edge.block.gate is edge:
             return g if partial == "step({x})" else _times(g, self.factors[edge])
         if partial in ("{x}", "{y}", "{z}"):
-            return _times(g, self._text(_letters(edge.z)[partial[1]]))
+            return _times(g, self._text(letters(edge.z)[partial[1]]))
+        if partial == "slope({x}, {y})" and (exponent := self._whole(edge.z)):
+            base = self._text(edge.z.args[0]).within(ATOM)
+            return _times(
+                g, Text(f"{exponent} * {base}" + f" ** {exponent - 1}" * (exponent > 2), PRODUCT, 1)
+            )
         local = self._filled(partial, edge.z)
         return _times(g, Text(local, ATOM if CALL.fullmatch(partial) else OTHER, 1))
 
@@ -291,7 +185,7 @@ class Printer:
         # The gradient as one expression, which gets a name where it is to be kept; a long one in
         # several lines, added in the same order.
         total: Text | None = None
-        for edge in self.edges[v]:
+        for edge in self.plan.edges[v]:
             part = self._contribution(edge)
             if total is None:
                 total = part
@@ -325,10 +219,10 @@ class Printer:
                 lines += self._pull(part, block)
         for p in block.leaves:
             name = self.names[p]
-            if p in self.summed:
+            if p in self.plan.summed:
                 if looping:
                     lines.append(f"{name} += {self.gradients[p].text}")
-            elif looping and self.edges[p]:
+            elif looping and self.plan.edges[p]:
                 lines.append(f"{name} += {self._sum(p, lines).text}")
         if not looping:
             for name, parameters in self.parts.get(block, ()):
@@ -340,9 +234,9 @@ class Printer:
         lines: list[str] = []
         if z is self.outputs[0]:
             self.gradients[z] = Text("1.0")
-        elif z not in self.summed:
-            self.gradients[z] = self._sum(z, lines, keep=self.pulls[z] > 1)
-        edges = (edge for v in dict.fromkeys(z.args) for edge in self.edges.get(v, ()))
+        elif z not in self.plan.summed:
+            self.gradients[z] = self._sum(z, lines, keep=self.plan.pulls[z] > 1)
+        edges = (edge for v in dict.fromkeys(z.args) for edge in self.plan.edges.get(v, ()))
         return lines + self._scatter(
             [
                 edge
@@ -354,7 +248,7 @@ class Printer:
     def _scatter(self, edges: Sequence[Edge]) -> list[str]:
         lines = []
         for edge in edges:
-            if edge.v in self.summed:
+            if edge.v in self.plan.summed:
                 target = self.gradients.get(edge.v) or Text(self.names[edge.v])
                 lines.append(f"{target.text} += {self._contribution(edge).text}")
         return lines
@@ -378,7 +272,7 @@ class Printer:
         self._begin()
         self.names = {p: self._name(f"d_{self.texts[p].text}") for p in self.parameters}
         body = [*self._unpacked("parameters"), f"{self.pattern} = inputs", *self._forward()]
-        body += [f"{self.names[p]} = 0.0" for p in self.parameters if p in self.summed]
+        body += [f"{self.names[p]} = 0.0" for p in self.parameters if p in self.plan.summed]
         # Neighbours whose gradients one block computes are a list in it: no variable for each.
         groups = [
             (block, list(group)) for block, group in itertools.groupby(self.parameters, self._place)
@@ -390,11 +284,11 @@ class Printer:
             if block:
                 self.parts.setdefault(block, []).append((name, parameters))
                 body.append(f"{name} = (0.0,) * {len(parameters)}")
-        body += self._backward(self.root, looping=False)
+        body += self._backward(self.plan.root, looping=False)
         result = []
         for name, (_, parameters) in zip(pieces, groups, strict=True):
             for p in () if name else parameters:
-                text = self.names[p] if p in self.summed else self._sum(p, body).text
+                text = self.names[p] if p in self.plan.summed else self._sum(p, body).text
                 result.append(f"    {text},  # {self.texts[p].text}")
             result += [f"    *{name},"] if name else []
         body.append(f"return {self._text(self.outputs[0]).text}, [")
@@ -402,15 +296,15 @@ class Printer:
 
     def _place(self, p: Value) -> Block | None:
         # The block within the root's that computes a parameter's gradient.
-        home = self.home[p]
-        return None if home is self.root or p in self.summed else home
+        home = self.plan.home[p]
+        return None if home is self.plan.root or p in self.plan.summed else home
 
     def over(self) -> str:
         """Return the text of over(parameters, rows, total, gradient) -> the sums over the rows."""
         self._begin()
         self.names = {p: self._name(f"d_{self.texts[p].text}") for p in self.parameters}
         names = [self.names[p] for p in self.parameters]
-        loop = [*self._forward(), *self._backward(self.root, looping=True)]
+        loop = [*self._forward(), *self._backward(self.plan.root, looping=True)]
         loop.append(f"total += {self._text(self.outputs[0]).text}")
         body = [*self._unpacked("parameters"), *_wrapped(names, "gradient")]
         body += [f"for {self.pattern} in rows:", *("    " + line for line in loop)]
@@ -453,29 +347,6 @@ class Bare(str):
 
     def __repr__(self) -> str:
         return str(self)
-
-
-def _operands(z: Value) -> Iterator[tuple[Value, str | None]]:
-    rule: Any = z.rule
-    return zip(z.args, rule.partials, strict=True)
-
-
-def _letters(z: Value) -> dict[str, Value]:
-    return {**dict(zip("xy", z.args, strict=False)), "z": z}
-
-
-def _common(edges: Sequence[Edge]) -> Block:
-    # The innermost block around all contributions.
-    found: Any = edges[0].block
-    for edge in edges:
-        other: Any = edge.block
-        while found is not other:
-            if found.depth >= other.depth:
-                found = found.parent
-            else:
-                other = other.parent
-    block: Block = found
-    return block
 
 
 def _times(x: Text, y: Text) -> Text:

@@ -109,26 +109,37 @@ def list_loops():
     return row_gradient, step
 
 
-def tanh_once_numpy(numpy, point, target):
-    """Return loss and gradients of one example, tanh and squared error, written in NumPy."""
-    layers = [numpy.array(layer) for layer in weights()]
-    x = numpy.array(point)
+# ---- one example: loss and gradients, by each system's users' own means ------------------------
+# Each returns a function of (point, target); kind is "relu" (with the hinge loss) or "tanh" (with
+# the squared error).
 
-    def run():
+
+def once_numpy(numpy, kind):
+    """Return gradients written by hand in NumPy."""
+    layers = [numpy.array(layer) for layer in weights()]
+
+    def run(point, target):
         w1, w2, w3 = layers
-        h1 = numpy.tanh(w1[:, :-1] @ x + w1[:, -1])
-        h2 = numpy.tanh(w2[:, :-1] @ h1 + w2[:, -1])
-        error = float(w3[0, :-1] @ h2 + w3[0, -1]) - target
-        d3 = 2.0 * error
-        d2 = d3 * w3[0, :-1] * (1.0 - h2 * h2)
-        d1 = (d2 @ w2[:, :-1]) * (1.0 - h1 * h1)
-        return error * error, d3 * h2, d3, numpy.outer(d2, h1), d2, numpy.outer(d1, x), d1
+        x = numpy.array(point)
+        z1 = w1[:, :-1] @ x + w1[:, -1]
+        h1 = numpy.tanh(z1) if kind == "tanh" else numpy.maximum(z1, 0.0)
+        z2 = w2[:, :-1] @ h1 + w2[:, -1]
+        h2 = numpy.tanh(z2) if kind == "tanh" else numpy.maximum(z2, 0.0)
+        score = float(w3[0, :-1] @ h2 + w3[0, -1])
+        if kind == "tanh":
+            loss, d3 = (score - target) ** 2, 2.0 * (score - target)
+        else:
+            loss = max(0.0, 1.0 - target * score)
+            d3 = -target if loss > 0.0 else 0.0
+        d2 = d3 * w3[0, :-1] * (1.0 - h2 * h2 if kind == "tanh" else h2 > 0.0)
+        d1 = (d2 @ w2[:, :-1]) * (1.0 - h1 * h1 if kind == "tanh" else h1 > 0.0)
+        return loss, d3 * h2, d3, numpy.outer(d2, h1), d2, numpy.outer(d1, x), d1
 
     return run
 
 
-def tanh_once_torch(torch, point, target):
-    """Return loss and gradients of one example in PyTorch, eager, double precision."""
+def once_torch(torch, kind):
+    """Return gradients of PyTorch, eager, double precision, one thread."""
     torch.set_num_threads(1)
     layers = [torch.tensor(layer, dtype=torch.float64) for layer in weights()]
     parameters = []
@@ -137,24 +148,29 @@ def tanh_once_torch(torch, point, target):
             layer[:, :-1].clone().requires_grad_(),
             layer[:, -1].clone().requires_grad_(),
         ]
-    x = torch.tensor(point, dtype=torch.float64)
+    activation = torch.tanh if kind == "tanh" else torch.relu
 
-    def run():
+    def run(point, target):
         w1, b1, w2, b2, w3, b3 = parameters
-        h = torch.tanh(w1 @ x + b1)
-        h = torch.tanh(w2 @ h + b2)
-        loss = ((w3 @ h + b3) - target).square().sum()
-        return loss, torch.autograd.grad(loss, parameters)
+        h = activation(w1 @ torch.tensor(point, dtype=torch.float64) + b1)
+        h = activation(w2 @ h + b2)
+        score = w3 @ h + b3
+        loss = (score - target).square() if kind == "tanh" else torch.relu(1.0 - target * score)
+        return loss.item(), torch.autograd.grad(loss.sum(), parameters)
 
     return run
 
 
-def _tanh_loss(numpy, layers, x, target):
-    h = x
-    for index, (w, b) in enumerate(layers):
-        z = numpy.dot(w, h) + b
-        h = z if index == len(layers) - 1 else numpy.tanh(z)
-    return (h[0] - target) ** 2
+def _array_loss(numpy, kind):
+    def loss(layers, x, target):
+        h = x
+        for index, (w, b) in enumerate(layers):
+            h = numpy.dot(w, h) + b
+            if index < 2:
+                h = numpy.tanh(h) if kind == "tanh" else numpy.maximum(h, 0.0)
+        return (h[0] - target) ** 2 if kind == "tanh" else numpy.maximum(0.0, 1.0 - target * h[0])
+
+    return loss
 
 
 def _pairs(asarray):
@@ -164,27 +180,27 @@ def _pairs(asarray):
     ]
 
 
-def tanh_once_jax(jax, point, target):
-    """Return loss and gradients of one example in JAX, jitted, double precision, on the CPU."""
+def once_jax(jax, kind):
+    """Return gradients of JAX, jitted, double precision, on the CPU."""
     jax.config.update("jax_enable_x64", True)
     layers = _pairs(jax.numpy.array)
-    x = jax.numpy.array(point)
-    compiled = jax.jit(jax.value_and_grad(lambda p, x, y: _tanh_loss(jax.numpy, p, x, y)))
-    return lambda: jax.block_until_ready(compiled(layers, x, target))
+    both = jax.jit(jax.value_and_grad(_array_loss(jax.numpy, kind)))
+    import numpy
+
+    return lambda x, y: jax.block_until_ready(both(layers, numpy.array(x), y))
 
 
-def tanh_once_autograd(autograd, point, target):
-    """Return loss and gradients of one example in HIPS autograd."""
+def once_autograd(autograd, kind):
+    """Return gradients of HIPS autograd."""
     import autograd.numpy as numpy
 
     layers = _pairs(numpy.array)
-    x = numpy.array(point)
-    both = autograd.value_and_grad(lambda p: _tanh_loss(numpy, p, x, target))
-    return lambda: both(layers)
+    both = autograd.value_and_grad(_array_loss(numpy, kind))
+    return lambda x, y: both(layers, numpy.array(x), y)
 
 
-def tanh_once_casadi(casadi, point, target):
-    """Return loss and gradients of one example as a CasADi SX function, in its virtual machine."""
+def once_casadi(casadi, kind):
+    """Return gradients of a CasADi SX function, in its virtual machine."""
     rows = [row for layer in weights() for row in layer]
     symbols = casadi.SX.sym("w", sum(map(len, rows)))
     x, y = casadi.SX.sym("x", 2), casadi.SX.sym("y")
@@ -195,13 +211,14 @@ def tanh_once_casadi(casadi, point, target):
             w = symbols[place : place + len(row)]
             place += len(row)
             z = w[len(h)] + sum(w[i] * operand for i, operand in enumerate(h))
-            outputs.append(z if index == 2 else casadi.tanh(z))
+            if index < 2:
+                z = casadi.tanh(z) if kind == "tanh" else casadi.fmax(z, 0.0)
+            outputs.append(z)
         h = outputs
-    loss = (h[0] - y) ** 2
+    loss = (h[0] - y) ** 2 if kind == "tanh" else casadi.fmax(0.0, 1.0 - y * h[0])
     function = casadi.Function("f", [symbols, x, y], [loss, casadi.gradient(loss, symbols)])
-    numbers = casadi.DM([w for row in rows for w in row])
-    inputs = casadi.DM(list(point))
-    return lambda: function(numbers, inputs, target)
+    numbers = [w for row in rows for w in row]
+    return lambda point, target: function(numbers, point, target)
 
 
 def straight_line(count=1000, seed=3):

@@ -1,0 +1,172 @@
+"""Plan a program of a graph: what contributes to what, under which condition, with which names.
+
+>>> w, x = Value(2.0, label="w"), Value(3.0)
+>>> plan = Schedule([(w * x).relu()], [w], [x])
+>>> [(edge.z.op, edge.v.op, edge.block.depth) for edges in plan.edges.values() for edge in edges]
+[('*', '', 1), ('relu', '*', 1)]
+
+The contributions are those of `backward`, in its order. What lies behind an inactive relu, max or
+clip gets nothing, so it goes into a block of its own, under one condition.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from microgradnet.engine import Value, topological_order
+from microgradnet.operations import GATES
+
+NESTED = 15  # conditions within conditions: Python reads at most 100 indentations
+DEAD = (None, "0.0")  # partials through which nothing flows
+
+
+class Edge(NamedTuple):
+    """One contribution of backward: from a result to an operand, through a partial."""
+
+    z: Value
+    v: Value
+    partial: str
+    block: "Block"
+
+
+class Block:
+    """A run of statements under one condition: the whole, or what a kink may switch off."""
+
+    def __init__(self, parent: "Block | None" = None) -> None:
+        self.parent = parent
+        self.depth: int = parent.depth + 1 if parent else 0
+        self.gate: Edge | None = None
+        self.parts: list[Value | Block] = []  # results to pull back through, in backward's order
+        self.leaves: list[Value] = []  # parameters whose gradient is complete at its end
+        self.sums: list[Value] = []  # what the blocks within this one add to
+
+
+class Schedule:
+    """The plan of a program with these outputs: gradients, of the first, by the parameters.
+
+    `leaves` are what has a variable of its own from the start; all leaves else are constants.
+    """
+
+    def __init__(
+        self, outputs: Sequence[Value], parameters: Sequence[Value], leaves: Sequence[Value]
+    ) -> None:
+        self.outputs, self.parameters, self.leaves = outputs, parameters, {*parameters, *leaves}
+        self._order()
+        switched_off: set[tuple[Value, str]] = set()
+        while self._find_edges(switched_off):
+            pass
+        self._find_names()
+
+    def _order(self) -> None:
+        order = dict.fromkeys(v for output in self.outputs for v in topological_order(output))
+        self.results = [v for v in order if v.rule is not None]
+        self.constants = {v: v.data for v in order if v.rule is None and v not in self.leaves}
+        self.same: dict[Value, Value] = {}  # equal expressions share one variable
+        known: dict[Any, Value] = {}
+        for z in self.results:
+            operands = [
+                repr(self.constants[v]) if v in self.constants else self.same.get(v, v)
+                for v in z.args
+            ]
+            self.same[z] = known.setdefault((z.rule, *operands), z)
+
+    def _find_edges(self, switched_off: set[tuple[Value, str]]) -> bool:
+        # Backward's contributions, in its order, each in the block that its gates put it in. True
+        # where a sum over blocks would be added up in another order: then a gate more is off.
+        active = set(self.parameters)
+        for z in self.results:
+            if any(v in active and partial not in DEAD for v, partial in _operands(z)):
+                active.add(z)
+        self.root = Block()
+        self.edges: dict[Value, list[Edge]] = {v: [] for v in self.parameters}
+        self.home: dict[Value, Block] = {}
+        if self.parameters and self.outputs[0] in active:
+            self.home[self.outputs[0]] = self.root
+        for z in reversed(self.results):
+            if z not in active or not (z in self.home or self.edges.get(z)):
+                continue
+            block = self.home[z] = self.home.get(z) or _common(self.edges[z])
+            block.parts.append(z)
+            for v, partial in _operands(z):
+                if v in active and partial not in DEAD:
+                    inner = block
+                    kink = partial in GATES and (z, partial) not in switched_off
+                    if kink and block.depth < NESTED:
+                        inner = Block(block)
+                        block.parts.append(inner)
+                    edge = Edge(z, v, partial, inner)
+                    if inner is not block:
+                        inner.gate = edge
+                    self.edges.setdefault(v, []).append(edge)
+        self.summed: set[Value] = set()
+        for v, edges in self.edges.items():
+            home = self.home.setdefault(v, _common(edges) if edges else self.root)
+            if any(edge.block is not home for edge in edges):
+                self.summed.add(v)
+                home.sums.append(v)
+        for p in self.parameters:
+            self.home[p].leaves.append(p)
+        emitted: Counter[Value] = Counter()
+        for edge in self._emitted(self.root):
+            expected = self.edges[edge.v][emitted[edge.v]]
+            emitted[edge.v] += 1
+            if edge is not expected and edge.v in self.summed:
+                home = self.home[edge.v]
+                gated: Any = edge.block if edge.block is not home else expected.block
+                while gated is not home:
+                    switched_off.add((gated.gate.z, gated.gate.partial))
+                    gated = gated.parent
+                return True
+        return False
+
+    def _emitted(self, block: Block) -> Iterator[Edge]:
+        if block.gate:
+            yield block.gate
+        for part in block.parts:
+            if isinstance(part, Block):
+                yield from self._emitted(part)
+            else:
+                for v in dict.fromkeys(part.args):
+                    for edge in self.edges.get(v, ()):
+                        if edge.z is part and edge.block is block:
+                            yield edge
+
+    def _find_names(self) -> None:
+        # Named is what the text uses twice, and what backward's part mentions.
+        uses = Counter(self.same.get(v, v) for v in self.outputs)
+        for z in self.results:
+            if self.same[z] is z:
+                for v, letter in zip(z.args, "xy", strict=False):
+                    uses[self.same.get(v, v)] += z.rule.source.count(f"{{{letter}}}")  # type: ignore[union-attr]
+        self.named = {v for v, count in uses.items() if count > 1}
+        self.pulls: Counter[Value] = Counter()  # how often a result's gradient is used
+        for edges in self.edges.values():
+            for edge in edges:
+                self.pulls[edge.z] += 1
+                for letter, v in letters(edge.z).items():
+                    if f"{{{letter}}}" in edge.partial:
+                        self.named.add(self.same.get(v, v))
+
+
+def _operands(z: Value) -> Iterator[tuple[Value, str | None]]:
+    rule: Any = z.rule
+    return zip(z.args, rule.partials, strict=True)
+
+
+def letters(z: Value) -> dict[str, Value]:
+    """Return what the letters x, y and z of a rule stand for."""
+    return {**dict(zip("xy", z.args, strict=False)), "z": z}
+
+
+def _common(edges: Sequence[Edge]) -> Block:
+    # The innermost block around all contributions.
+    found: Any = edges[0].block
+    for edge in edges:
+        other: Any = edge.block
+        while found is not other:
+            if found.depth >= other.depth:
+                found = found.parent
+            else:
+                other = other.parent
+    block: Block = found
+    return block
