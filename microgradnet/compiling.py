@@ -9,7 +9,7 @@ True
 >>> program.over([([0.5, -1.0], 1.0), ([0.25, 2.0], 0.0)])  # the sum, and its gradient
 0.8997182777714224
 >>> program.cache_info()
-CacheInfo(programs=1, shapes=1)
+CacheInfo(programs=2, shapes=1)
 
 What is a float (or a Value) among the inputs, also in nested lists and tuples, varies from call to
 call. Everything else (int, str, bool, None: a class index, a token) is fixed, and gets a program of
@@ -35,7 +35,7 @@ from typing import Any, NamedTuple
 from microgradnet.calculus import flatten, rebuild
 from microgradnet.engine import Value, topological_order
 from microgradnet.operations import OPERATIONS
-from microgradnet.printing import RESERVED, Printer
+from microgradnet.printing import RESERVED, Printer, listed
 from microgradnet.tracing import LOCK, trace, varies
 
 FLOATS = {float}
@@ -342,16 +342,13 @@ def _pattern(f: Callable[..., Any], inputs: Sequence[Any]) -> str:
 
     def unpacked(item: Any, name: str) -> str:
         if isinstance(item, list | tuple):
-            parts = (unpacked(part, f"{name}_{i}") for i, part in enumerate(item))
-            return "(" + "".join(f"{part}, " for part in parts).removesuffix(" ") + ")"
+            return f"({listed([unpacked(part, f'{name}_{i}') for i, part in enumerate(item)])})"
         return variable(name) if varies(item) else "_"
 
-    return (
-        "".join(f"{unpacked(i, n)}, " for i, n in zip(inputs, names, strict=False)).strip() or "()"
-    )
+    return listed([unpacked(i, n) for i, n in zip(inputs, names, strict=False)]) or "()"
 
 
-OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "power"}
+OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "constant_power"}
 
 
 def _explain(error: BaseException, function: Callable[..., Any], text: str) -> None:

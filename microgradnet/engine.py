@@ -78,7 +78,9 @@ class Value:
     @property
     def args(self) -> "tuple[Value, ...]":
         """The operands in order, `(x, x)` for `x * x`; () on a leaf."""
-        return tuple(v for v in (self.x, self.y) if v is not None)
+        if self.x is None:
+            return ()
+        return (self.x,) if self.y is None else (self.x, self.y)
 
     # ---- the operations: name, value, partial by x, partial by y ------------------------------
 

@@ -184,8 +184,8 @@ class Printer:
     def _sum(self, v: Value, lines: list[str], keep: bool = False) -> Text:
         # The gradient as one expression, which gets a name where it is to be kept; a long one in
         # several lines, added in the same order.
-        total: Text | None = None
-        for edge in self.plan.edges[v]:
+        total: Text | None = Text("1.0") if v is self.outputs[0] else None
+        for edge in self.plan.edges.get(v, ()):
             part = self._contribution(edge)
             if total is None:
                 total = part
@@ -222,7 +222,7 @@ class Printer:
             if p in self.plan.summed:
                 if looping:
                     lines.append(f"{name} += {self.gradients[p].text}")
-            elif looping and self.plan.edges[p]:
+            elif looping and (self.plan.edges[p] or p is self.outputs[0]):
                 lines.append(f"{name} += {self._sum(p, lines).text}")
         if not looping:
             for name, parameters in self.parts.get(block, ()):
@@ -232,18 +232,10 @@ class Printer:
 
     def _pull(self, z: Value, block: Block) -> list[str]:
         lines: list[str] = []
-        if z is self.outputs[0]:
-            self.gradients[z] = Text("1.0")
-        elif z not in self.plan.summed:
-            self.gradients[z] = self._sum(z, lines, keep=self.plan.pulls[z] > 1)
-        edges = (edge for v in dict.fromkeys(z.args) for edge in self.plan.edges.get(v, ()))
-        return lines + self._scatter(
-            [
-                edge
-                for edge in edges
-                if edge.z is z and edge.block is block and block.gate is not edge
-            ]
-        )
+        pulls = self.plan.pulls[z]
+        if z not in self.plan.summed:
+            self.gradients[z] = self._sum(z, lines, keep=len(pulls) > 1)
+        return lines + self._scatter([edge for edge in pulls if edge.block is block])
 
     def _scatter(self, edges: Sequence[Edge]) -> list[str]:
         lines = []
@@ -360,6 +352,11 @@ def _times(x: Text, y: Text) -> Text:
     return Text(f"{x.within(PRODUCT)} * {y.within(ATOM)}", PRODUCT, depth)
 
 
+def listed(names: Sequence[str]) -> str:
+    """Return names as the target of an assignment: `a, b`, but `a,` where there is only one."""
+    return ", ".join(names) + "," * (len(names) == 1)
+
+
 def _wrapped(names: Sequence[str], source: str) -> list[str]:
     # Names, unpacked from a list, in lines that can be read.
     lines, line = [], ""
@@ -369,5 +366,5 @@ def _wrapped(names: Sequence[str], source: str) -> list[str]:
             line = ""
         line += f"{name}, "
     if not lines:
-        return [f"{line.strip()} = {source}"] if line else []
+        return [f"{listed(names)} = {source}"] if line else []
     return ["(", *(f"    {line.strip()}" for line in (*lines, line)), f") = {source}"]

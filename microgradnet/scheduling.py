@@ -75,10 +75,12 @@ class Schedule:
         # where a sum over blocks would be added up in another order: then a gate more is off.
         active = set(self.parameters)
         for z in self.results:
-            if any(v in active and partial not in DEAD for v, partial in _operands(z)):
-                active.add(z)
-        self.root = Block()
-        self.edges: dict[Value, list[Edge]] = {v: [] for v in self.parameters}
+            for v, partial in _operands(z):
+                if v in active and partial not in DEAD:
+                    active.add(z)
+        self.root, kinks = Block(), False
+        self.edges: dict[Value, list[Edge]] = {v: [] for v in self.parameters}  # into a Value
+        self.pulls: dict[Value, list[Edge]] = {}  # out of a result
         self.home: dict[Value, Block] = {}
         if self.parameters and self.outputs[0] in active:
             self.home[self.outputs[0]] = self.root
@@ -87,16 +89,18 @@ class Schedule:
                 continue
             block = self.home[z] = self.home.get(z) or _common(self.edges[z])
             block.parts.append(z)
+            pulls = self.pulls[z] = []
             for v, partial in _operands(z):
                 if v in active and partial not in DEAD:
                     inner = block
                     kink = partial in GATES and (z, partial) not in switched_off
                     if kink and block.depth < NESTED:
-                        inner = Block(block)
+                        inner, kinks = Block(block), True
                         block.parts.append(inner)
                     edge = Edge(z, v, partial, inner)
                     if inner is not block:
                         inner.gate = edge
+                    pulls.append(edge)
                     self.edges.setdefault(v, []).append(edge)
         self.summed: set[Value] = set()
         for v, edges in self.edges.items():
@@ -107,7 +111,7 @@ class Schedule:
         for p in self.parameters:
             self.home[p].leaves.append(p)
         emitted: Counter[Value] = Counter()
-        for edge in self._emitted(self.root):
+        for edge in self._emitted(self.root) if kinks else ():
             expected = self.edges[edge.v][emitted[edge.v]]
             emitted[edge.v] += 1
             if edge is not expected and edge.v in self.summed:
@@ -126,26 +130,23 @@ class Schedule:
             if isinstance(part, Block):
                 yield from self._emitted(part)
             else:
-                for v in dict.fromkeys(part.args):
-                    for edge in self.edges.get(v, ()):
-                        if edge.z is part and edge.block is block:
-                            yield edge
+                yield from (edge for edge in self.pulls[part] if edge.block is block)
 
     def _find_names(self) -> None:
         # Named is what the text uses twice, and what backward's part mentions.
         uses = Counter(self.same.get(v, v) for v in self.outputs)
         for z in self.results:
             if self.same[z] is z:
-                for v, letter in zip(z.args, "xy", strict=False):
-                    uses[self.same.get(v, v)] += z.rule.source.count(f"{{{letter}}}")  # type: ignore[union-attr]
+                source = z.rule.source  # type: ignore[union-attr]
+                for v, letter in zip(z.args, ("{x}", "{y}"), strict=False):
+                    uses[self.same.get(v, v)] += source.count(letter)
         self.named = {v for v, count in uses.items() if count > 1}
-        self.pulls: Counter[Value] = Counter()  # how often a result's gradient is used
-        for edges in self.edges.values():
+        for z, edges in self.pulls.items():
             for edge in edges:
-                self.pulls[edge.z] += 1
-                for letter, v in letters(edge.z).items():
-                    if f"{{{letter}}}" in edge.partial:
-                        self.named.add(self.same.get(v, v))
+                if "{" in edge.partial:
+                    for letter, v in letters(z).items():
+                        if f"{{{letter}}}" in edge.partial:
+                            self.named.add(self.same.get(v, v))
 
 
 def _operands(z: Value) -> Iterator[tuple[Value, str | None]]:

@@ -11,6 +11,7 @@ import time
 import tracemalloc
 from functools import partial
 
+import gpts
 import networks
 import pytest
 import tuple_engine
@@ -113,6 +114,37 @@ def test_one_example(side_by_side, kind):
         f"2. MLP 2-16-16-1, loss and gradients of 100 examples one by one: {kind}",
         all_rows(lambda x, y: program.value_and_grad(numbers, x, y)),
         {name: call and all_rows(call) for name, call in calls.items()}, rounds=15,
+    )  # fmt: skip
+
+
+def test_gpt(side_by_side):
+    """Forward and backward of the one-layer GPT on "emma", five tokens."""
+    model = gpts.demo.GPT(42)
+    parameters = model.parameters()
+    program = compile(model.loss, parameters)
+    inputs = gpts.demo.example("emma", 5)
+    numbers = [p.data for p in parameters]
+    loss, _ = program.value_and_grad(numbers, *inputs)
+
+    def eager():
+        model.zero_grad()
+        value = model.loss(*inputs)
+        value.backward()
+        return value.data
+
+    torch = optional("torch")
+    peers = {
+        "microgradnet, Values": lambda: program(*inputs),
+        "microgradnet, eager": eager,
+        "tuple of local gradients": gpts.scalar_step(tuple_engine.Value, model, "emma"),
+        "PyTorch, vectorised": gpts.torch_step(torch, model, "emma") if torch else None,
+    }
+    for name, peer in peers.items():
+        found = peer() if peer else loss
+        assert abs((found[0] if isinstance(found, tuple) else found) - loss) < 1e-9, name
+    side_by_side(
+        '3. GPT with 4,192 parameters, forward and backward on "emma"',
+        lambda: program.value_and_grad(numbers, *inputs), peers, rounds=9, iterations=4,
     )  # fmt: skip
 
 
