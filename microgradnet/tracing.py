@@ -18,7 +18,7 @@ from microgradnet.engine import Value, as_value
 from microgradnet.operations import NOT_COMPUTED, OPERATIONS, Op
 
 PACKAGE = str(Path(__file__).parent)
-_LOCK = threading.RLock()
+LOCK = threading.RLock()  # parameters are of another class while one thread traces
 
 
 def record(rule: Op, operands: Sequence[Any]) -> Value:
@@ -98,7 +98,7 @@ def trace(
         list(inputs), iter([next(remaining) if varies(v) else v for v in flatten(list(inputs))])
     )
     plain = [p for p in parameters if p.__class__ is Value]
-    with _LOCK, recording():
+    with LOCK, recording():
         try:
             for p in plain:
                 p.__class__ = Traced
