@@ -24,13 +24,14 @@ import keyword
 import re
 from collections import Counter
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from microgradnet import scalars
 from microgradnet.calculus import flatten, rebuild
 from microgradnet.engine import Value, as_value
 from microgradnet.operations import OPERATIONS
-from microgradnet.scheduling import Block, Edge, Schedule, letters
+from microgradnet.scheduling import Block, Edge, Schedule, letters, operand
 
 DEPTH = 60  # operations nested in one expression: Python's compiler recurses into them
 FAST = 250  # variables that Python reaches in one instruction
@@ -125,9 +126,9 @@ class Printer:
 
     def _filled(self, template: str, z: Value, least: int = ATOM) -> str:
         # A rule's text with the operands in it; what it calls is imported.
-        self.used.update(WORD.findall(re.sub(r"\{.\}", "", template)))
-        used = {k: v for k, v in letters(z).items() if f"{{{k}}}" in template}
-        return template.format(**{k: self._text(v).within(least) for k, v in used.items()})
+        self.used.update(_calls(template))
+        texts = {k: self._text(operand(z, k)).within(least) for k in letters(template)}
+        return template.format(**texts)
 
     def _expression(self, z: Value) -> Text:
         rule: Any = z.rule
@@ -172,7 +173,7 @@ class Printer:
         if edge.block.gate is edge:
             return g if partial == "step({x})" else _times(g, self.factors[edge])
         if partial in ("{x}", "{y}", "{z}"):
-            return _times(g, self._text(letters(edge.z)[partial[1]]))
+            return _times(g, self._text(operand(edge.z, partial[1])))
         if partial == "slope({x}, {y})" and (exponent := self._whole(edge.z)):
             base = self._text(edge.z.args[0]).within(ATOM)
             return _times(
@@ -339,6 +340,12 @@ class Bare(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+@cache
+def _calls(template: str) -> frozenset[str]:
+    # The names in the text of a rule.
+    return frozenset(WORD.findall(re.sub(r"\{.\}", "", template)))
 
 
 def _times(x: Text, y: Text) -> Text:

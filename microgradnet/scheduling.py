@@ -11,6 +11,7 @@ clip gets nothing, so it goes into a block of its own, under one condition.
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from microgradnet.engine import Value, topological_order
@@ -137,16 +138,15 @@ class Schedule:
         uses = Counter(self.same.get(v, v) for v in self.outputs)
         for z in self.results:
             if self.same[z] is z:
-                source = z.rule.source  # type: ignore[union-attr]
-                for v, letter in zip(z.args, ("{x}", "{y}"), strict=False):
-                    uses[self.same.get(v, v)] += source.count(letter)
+                for letter, count in letters(z.rule.source).items():  # type: ignore[union-attr]
+                    v = operand(z, letter)
+                    uses[self.same.get(v, v)] += count
         self.named = {v for v, count in uses.items() if count > 1}
         for z, edges in self.pulls.items():
             for edge in edges:
-                if "{" in edge.partial:
-                    for letter, v in letters(z).items():
-                        if f"{{{letter}}}" in edge.partial:
-                            self.named.add(self.same.get(v, v))
+                for letter in letters(edge.partial):
+                    v = operand(z, letter)
+                    self.named.add(self.same.get(v, v))
 
 
 def _operands(z: Value) -> Iterator[tuple[Value, str | None]]:
@@ -154,9 +154,18 @@ def _operands(z: Value) -> Iterator[tuple[Value, str | None]]:
     return zip(z.args, rule.partials, strict=True)
 
 
-def letters(z: Value) -> dict[str, Value]:
-    """Return what the letters x, y and z of a rule stand for."""
-    return {**dict(zip("xy", z.args, strict=False)), "z": z}
+@cache
+def letters(template: str) -> dict[str, int]:
+    """Return how often each of the letters x, y and z stands in the text of a rule."""
+    counts = {letter: template.count(f"{{{letter}}}") for letter in "xyz"}
+    return {letter: count for letter, count in counts.items() if count}
+
+
+def operand(z: Value, letter: str) -> Value:
+    """Return what a letter of a rule stands for."""
+    v = z if letter == "z" else z.x if letter == "x" else z.y
+    assert v is not None
+    return v
 
 
 def _common(edges: Sequence[Edge]) -> Block:
