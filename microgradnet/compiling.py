@@ -174,8 +174,10 @@ class Program:
                 f"not {inputs!r}; make arrays lists"
             ) from None
         self._refuse_parameters(inputs)
-        plain = _plain(inputs)
+        plain, given = _plain(inputs), key
         key = _key(plain)
+        if key == given:
+            plain = inputs  # as it is: over() need not copy its rows
         if key not in self._variants:
             with LOCK:
                 self._variants[key] = self._traced(inputs, plain)
@@ -348,7 +350,13 @@ def _pattern(f: Callable[..., Any], inputs: Sequence[Any]) -> str:
     return listed([unpacked(i, n) for i, n in zip(inputs, names, strict=False)]) or "()"
 
 
-OPERATORS = {ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.Pow: "constant_power"}
+OPERATORS = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.Pow: "constant_power",
+}
 
 
 def _explain(error: BaseException, function: Callable[..., Any], text: str) -> None:

@@ -16,7 +16,19 @@ PACKAGE = ROOT / "microgradnet"
 
 FLOORS = [
     *("scalars", "operations", "engine", "calculus", "functional", "nn", "losses", "optim"),
-    *("checking", "tracing", "scheduling", "printing", "compiling", "stepping", "debugging", "drawing", "pages", "data", "saving"),
+    *(
+        "checking",
+        "tracing",
+        "scheduling",
+        "printing",
+        "compiling",
+        "stepping",
+        "debugging",
+        "drawing",
+        "pages",
+        "data",
+        "saving",
+    ),
     *("training", "plotting", "cli", "__main__"),
 ]
 # A Value shows itself, and a Value is stepped through: methods of `Value`, for the sake of
