@@ -280,6 +280,8 @@ def rebuild(shape: Tree, leaves: Iterator[Any]) -> Tree:
     """Return leaves in the nested lists, tuples and dicts of a shape."""
     if isinstance(shape, list | tuple):
         items = [rebuild(item, leaves) for item in shape]
+        if hasattr(shape, "_fields"):
+            return type(shape)(*items)
         return items if isinstance(shape, list) else tuple(items)
     if isinstance(shape, Mapping):
         return {key: rebuild(item, leaves) for key, item in shape.items()}

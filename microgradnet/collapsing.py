@@ -5,7 +5,7 @@
 >>> output = nn.MLP(2, [3, 1], seed=0)([1.0, 2.0])
 >>> plan = planned(topological_order(output), "neuron")
 >>> [box.title for box in plan.boxes if isinstance(box, Table)][-1], len(plan.boxes)
-('layers.1.neurons.0', 6)
+('layers.0.neurons.2', 6)
 """
 
 from collections import Counter

@@ -325,7 +325,7 @@ def render(v: Value, filename: str | os.PathLike[str], **options: Any) -> "Path"
 def mimebundle(v: Value) -> dict[str, str]:
     """Return what a notebook shows for a Value: its repr, and its graph where that can be drawn."""
     try:
-        plan = _plan(topological_order(v), None)
+        plan = planned(topological_order(v), None)
         if len(plan.boxes) <= SHOWN:
             return _bundle(_digraph(plan, True, {}).source, repr(v))
     except Exception:  # whatever is in the graph, to show it must not fail

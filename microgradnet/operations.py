@@ -48,6 +48,8 @@ def {name}({operands}):{lift}
     try:
         z.data = {data}
     except Exception as error:
+        if x.__class__ is not Value:
+            return x.record({name}_rule, {operands})
         explain(error, z, "")
         raise
     return z

@@ -30,12 +30,13 @@ from typing import Any, NamedTuple
 from microgradnet import scalars
 from microgradnet.calculus import flatten, rebuild
 from microgradnet.engine import Value, as_value
-from microgradnet.operations import OPERATIONS
+from microgradnet.operations import GATES, OPERATIONS
 from microgradnet.scheduling import Block, Edge, Schedule, letters, operand
 
 DEPTH = 60  # operations nested in one expression: Python's compiler recurses into them
 FAST = 250  # variables that Python reaches in one instruction
 RESERVED = {
+    "UNREACHED",
     "parameters",
     "inputs",
     "rows",
@@ -95,7 +96,7 @@ class Printer:
     # ---- expressions ---------------------------------------------------------------------------
 
     def _begin(self) -> None:
-        self.taken = {*RESERVED, *self.inputs.values()}
+        self.taken = {*RESERVED, *OPERATIONS, *self.inputs.values()}
         self.counts: Counter[str] = Counter()
         self.inner: list[str] = []  # variables other than parameters, inputs and their gradients
         self.used: set[str] = set()  # what the text imports
@@ -172,6 +173,11 @@ class Printer:
             return _times(Text("-1.0"), g)
         if edge.block.gate is edge:
             return g if partial == "step({x})" else _times(g, self.factors[edge])
+        if partial in GATES:  # a kink without a block of its own
+            side = self._name("side")
+            part = _times(g, Text(side)).text
+            local = self._filled(partial, edge.z)
+            return Text(f"({part} if ({side} := {local}) else 0.0)", ATOM, g.depth + 1)
         if partial in ("{x}", "{y}", "{z}"):
             return _times(g, self._text(operand(edge.z, partial[1])))
         if partial == "slope({x}, {y})" and (exponent := self._whole(edge.z)):
@@ -211,7 +217,9 @@ class Printer:
         lines: list[str] = []
         for v in block.sums:
             if v.rule is not None or looping:
-                self.gradients[v] = self._kept(Text("0.0"), v, lines)
+                nothing = "UNREACHED" if v.rule else "0.0"
+                self.used.add(nothing)
+                self.gradients[v] = self._kept(Text(nothing), v, lines)
         lines += self._scatter([block.gate] if block.gate else [])
         for part in block.parts:
             if isinstance(part, Block):
@@ -249,7 +257,9 @@ class Printer:
     def _branch(self, block: Block, looping: bool) -> list[str]:
         edge: Any = block.gate
         lines = []
-        if edge.partial == "step({x})":
+        if block.reached is not None:
+            condition = f"{self.gradients[block.reached].text} is not UNREACHED"
+        elif edge.partial == "step({x})":
             condition = f"{self._text(edge.z.x).within(ATOM)} > 0.0"
         else:
             condition = self._name("side")
@@ -318,6 +328,8 @@ class Printer:
         imports = []
         if special := sorted(self.used & {"inf", "nan"}):
             imports.append(f"from math import {', '.join(special)}")
+        if "UNREACHED" in self.used:
+            imports.append("from microgradnet.operations import UNREACHED")
         if functions := sorted(self.used & {*vars(scalars)} - {"inf", "nan"}):
             imports.append(f"from microgradnet.scalars import {', '.join(functions)}")
         if operations := sorted(self.used & {*OPERATIONS} - {*vars(scalars), "abs"}):
@@ -326,9 +338,8 @@ class Printer:
         lines.append(f"def {signature}:")
         if len(self.taken) > FAST and self.inner:
             # Measured: 6 to 12 % faster, since further variables take two instructions each.
-            names = " = ".join(self.inner[:FAST])
             lines.append("    if False:  # what is used most comes first: it is faster there")
-            lines.append(f"        {names} = 0.0")
+            lines += [f"        {name} = 0.0" for name in self.inner[:FAST]]
         lines += ["    " + line for line in body]
         return "\n".join(lines) + "\n"
 

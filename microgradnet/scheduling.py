@@ -17,7 +17,7 @@ from typing import Any, NamedTuple
 from microgradnet.engine import Value, topological_order
 from microgradnet.operations import GATES
 
-NESTED = 15  # conditions within conditions: Python reads at most 100 indentations
+NESTED = 80  # conditions within conditions: Python reads at most 100 indentations
 DEAD = (None, "0.0")  # partials through which nothing flows
 
 
@@ -36,7 +36,8 @@ class Block:
     def __init__(self, parent: "Block | None" = None) -> None:
         self.parent = parent
         self.depth: int = parent.depth + 1 if parent else 0
-        self.gate: Edge | None = None
+        self.gate: Edge | None = None  # the kink that may switch it off, or
+        self.reached: Value | None = None  # the sum that may have got nothing
         self.parts: list[Value | Block] = []  # results to pull back through, in backward's order
         self.leaves: list[Value] = []  # parameters whose gradient is complete at its end
         self.sums: list[Value] = []  # what the blocks within this one add to
@@ -89,6 +90,12 @@ class Schedule:
             if z not in active or not (z in self.home or self.edges.get(z)):
                 continue
             block = self.home[z] = self.home.get(z) or _common(self.edges[z])
+            parts = self.edges.get(z, ())
+            if any(edge.block is not block for edge in parts) and (z, "") not in switched_off:
+                inner = Block(block)  # as in backward: what no gradient reaches passes none on
+                inner.reached = z
+                block.parts.append(inner)
+                block = inner
             block.parts.append(z)
             pulls = self.pulls[z] = []
             for v, partial in _operands(z):
@@ -116,11 +123,16 @@ class Schedule:
             expected = self.edges[edge.v][emitted[edge.v]]
             emitted[edge.v] += 1
             if edge is not expected and edge.v in self.summed:
-                home = self.home[edge.v]
-                gated: Any = edge.block if edge.block is not home else expected.block
-                while gated is not home:
-                    switched_off.add((gated.gate.z, gated.gate.partial))
-                    gated = gated.parent
+                kinked, reached = set(), set()
+                for block in (edge.block, expected.block):
+                    inside: Any = block
+                    while inside is not self.home[edge.v]:
+                        if inside.gate:
+                            kinked.add((inside.gate.z, inside.gate.partial))
+                        else:
+                            reached.add((inside.reached, ""))
+                        inside = inside.parent
+                switched_off |= reached or kinked
                 return True
         return False
 
@@ -135,7 +147,8 @@ class Schedule:
 
     def _find_names(self) -> None:
         # Named is what the text uses twice, and what backward's part mentions.
-        uses = Counter(self.same.get(v, v) for v in self.outputs)
+        # The loss comes before its gradient, so that an error in it is the first to show.
+        uses = Counter({self.same.get(v, v): 2 if self.parameters else 1 for v in self.outputs})
         for z in self.results:
             if self.same[z] is z:
                 for letter, count in letters(z.rule.source).items():  # type: ignore[union-attr]

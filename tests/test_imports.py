@@ -2,6 +2,7 @@
 
 import ast
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -14,23 +15,12 @@ import microgradnet
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "microgradnet"
 
-FLOORS = [
-    *("scalars", "operations", "engine", "calculus", "functional", "nn", "losses", "optim"),
-    *(
-        "checking",
-        "tracing",
-        "scheduling",
-        "printing",
-        "compiling",
-        "stepping",
-        "debugging",
-        "drawing",
-        "pages",
-        "data",
-        "saving",
-    ),
-    *("training", "plotting", "cli", "__main__"),
-]
+ROOMS = """
+    scalars operations engine calculus functional nn losses optim checking
+    tracing scheduling printing compiling stepping debugging collapsing drawing pages
+    data saving training plotting cli __main__
+"""
+FLOORS = re.findall(r"\w+", ROOMS)
 # A Value shows itself, and a Value is stepped through: methods of `Value`, for the sake of
 # whoever looks there, that open on a lower floor when they are called.
 DOORS = {
