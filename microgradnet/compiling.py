@@ -18,27 +18,17 @@ each call. In PyTorch this is torch.compile; here the result is a file that can 
 through in a debugger.
 """
 
-import ast
-import builtins
-import hashlib
-import itertools
-import keyword
-import linecache
-import os
-import re
-import shutil
-import tempfile
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from microgradnet.calculus import flatten, rebuild
+from microgradnet import shapes
+from microgradnet.calculus import flatten
 from microgradnet.engine import Value, topological_order
-from microgradnet.operations import OPERATIONS
-from microgradnet.printing import RESERVED, Printer, listed
-from microgradnet.tracing import LOCK, trace, varies
+from microgradnet.generated import explain, loaded
+from microgradnet.printing import Printer
+from microgradnet.tracing import alone, trace
 
-FLOATS = {float}
 MANY = 64  # programs of one function, past which something that varies is fixed by mistake
 
 
@@ -116,7 +106,7 @@ class Program:
         rows, total = list(rows), 0.0
         numbers = self._one_each(numbers)
         sums = [0.0] * len(self.parameters) if gradient is None else self._one_each(gradient)
-        keys = list(map(_key, rows))
+        keys = list(map(shapes.key, rows))
         start, end = 0, len(rows)
         alike = not keys or keys.count(keys[0]) == end
         while start < len(rows):  # one run for neighbours of one shape
@@ -126,7 +116,7 @@ class Program:
                 end = next((i for i in range(start, len(rows)) if keys[i] != key), len(rows))
             same = rows[start:end]
             if first is not rows[start]:
-                same = [_plain(row) for row in same]
+                same = [shapes.plain(row) for row in same]
             total, sums = variant.run("over", variant.numbers(numbers), same, total, sums)
             start = end
         return total, sums
@@ -163,7 +153,7 @@ class Program:
 
     def _variant(self, inputs: Sequence[Any], key: Hashable = None) -> "tuple[_Variant, Any]":
         # The program for these inputs, and the inputs with a plain float for each that varies.
-        key = key or _key(inputs)
+        key = key or shapes.key(inputs)
         try:
             return self._variants[key], inputs
         except KeyError:
@@ -174,12 +164,12 @@ class Program:
                 f"not {inputs!r}; make arrays lists"
             ) from None
         self._refuse_parameters(inputs)
-        plain, given = _plain(inputs), key
-        key = _key(plain)
+        plain, given = shapes.plain(inputs), key
+        key = shapes.key(plain)
         if key == given:
             plain = inputs  # as it is: over() need not copy its rows
         if key not in self._variants:
-            with LOCK:
+            with alone():
                 self._variants[key] = self._traced(inputs, plain)
             if len(self._variants) == MANY + 1:
                 warnings.warn(
@@ -217,8 +207,8 @@ class Program:
         captured = [v for v in met if v.rule is None]
         if self.parameters and not isinstance(output, Value):
             raise TypeError(f"a loss gives one Value, not {output!r}; drop the parameters, or sum")
-        header = f"# {self._name!a}, traced on inputs of the shape\n# {_shape(inputs)}"
-        pattern = _pattern(self._f, inputs)
+        header = f"# {self._name!a}, traced on inputs of the shape\n# {shapes.shape(inputs)}"
+        pattern = shapes.pattern(self._f, inputs)
         printer = Printer(output, self.parameters, leaves, pattern, captured, header)
         variant = _Variant(printer, captured, self._name)
         self._check(variant, plain, expected)
@@ -259,7 +249,7 @@ class _Variant:
         try:
             return function(*arguments)
         except (ArithmeticError, ValueError) as error:
-            _explain(error, function, self.texts[kind])
+            explain(error, function)
             raise
 
     def made(self, kind: str) -> Callable[..., Any]:
@@ -268,12 +258,7 @@ class _Variant:
             assert self.printer is not None
             printers = {"value": "value", "value_and_grad": "once", "over": "over"}
             self.texts[kind] = getattr(self.printer, printers[kind])()
-        text = self.texts[kind]
-        path = _written(text, self.name)
-        namespace: dict[str, Any] = {"__name__": "microgradnet_program", "__file__": path}
-        exec(builtins.compile(text, path, "exec"), namespace)
-        function: Callable[..., Any] = namespace[kind]
-        self.functions[kind] = function
+        function = self.functions[kind] = loaded(self.texts[kind], kind, self.name)
         return function
 
     @property
@@ -293,123 +278,3 @@ def _everything(tree: Any) -> dict[Value, None]:
     return dict.fromkeys(
         v for root in flatten(tree) if isinstance(root, Value) for v in topological_order(root)
     )
-
-
-def _key(item: Any) -> Hashable:
-    # The shape of inputs: floats by their place alone, all else with its type and value. What
-    # varies and is no plain float has a key that no program has: it is made one first.
-    kind = item.__class__
-    if kind is float:
-        return None
-    if kind is list or kind is tuple or isinstance(item, (list, tuple)):
-        return len(item) if set(map(type, item)) == FLOATS else tuple(map(_key, item))
-    return (kind,) if varies(item) else (kind, item)
-
-
-def _plain(inputs: Sequence[Any]) -> Any:
-    # The same with the floats of Values, and of subclasses of float.
-    return rebuild(tuple(inputs), iter([float(v) if varies(v) else v for v in flatten(inputs)]))
-
-
-def _shape(item: Any) -> str:
-    # The same to read: float in the place of what varies. Nothing in it can end the comment.
-    if isinstance(item, (list, tuple)):
-        parts = [
-            f"{part} * {count}" if count > 1 else part
-            for part, same in itertools.groupby(map(_shape, item))
-            for count in [len(list(same))]
-        ]
-        return f"[{', '.join(parts)}]"
-    return "float" if varies(item) else re.sub("[^ -~]", "?", ascii(item))[:80]
-
-
-def _pattern(f: Callable[..., Any], inputs: Sequence[Any]) -> str:
-    # How inputs are unpacked, named after the parameters of f: "(x_0, x_1), y,".
-    code = getattr(getattr(f, "__func__", f), "__code__", None)
-    names = list(code.co_varnames[: code.co_argcount]) if code else []
-    if hasattr(f, "__self__"):
-        names = names[1:]
-    names += [f"input_{i}" for i in range(len(names), len(inputs))]
-    taken = {*RESERVED, *OPERATIONS}
-
-    def variable(name: str) -> str:
-        base = re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")
-        base = base if base[:1].isalpha() else f"x{base}"
-        name, count = base, 1
-        while name in taken or keyword.iskeyword(name):
-            count += 1
-            name = f"{base}_{count}"
-        taken.add(name)
-        return name
-
-    def unpacked(item: Any, name: str) -> str:
-        if isinstance(item, list | tuple):
-            return f"({listed([unpacked(part, f'{name}_{i}') for i, part in enumerate(item)])})"
-        return variable(name) if varies(item) else "_"
-
-    return listed([unpacked(i, n) for i, n in zip(inputs, names, strict=False)]) or "()"
-
-
-OPERATORS = {
-    ast.Add: "add",
-    ast.Sub: "sub",
-    ast.Mult: "mul",
-    ast.Div: "div",
-    ast.Pow: "constant_power",
-}
-
-
-def _explain(error: BaseException, function: Callable[..., Any], text: str) -> None:
-    # Add to an error the operation that failed, its operands, the remedy, and the line.
-    step = error.__traceback__
-    while step and step.tb_frame.f_code is not function.__code__:
-        step = step.tb_next
-    if step is None:
-        return
-    frame, line = step.tb_frame, text.splitlines()[step.tb_lineno - 1]
-    note = f"in {line.strip()!r} ({function.__code__.co_filename}, line {step.tb_lineno})"
-    places = itertools.islice(function.__code__.co_positions(), step.tb_lasti // 2, None)
-    first, last, start, end = next(places)  # of the instruction; None with -X no_debug_ranges
-    operands: list[ast.expr] = []
-    if start is not None and first == last:
-        match ast.parse(line[start:end].strip(), mode="eval").body:
-            case ast.Call(func=ast.Name(id=name), args=operands) if name in OPERATIONS:
-                rule = OPERATIONS[name]
-            case ast.BinOp(left=x, op=operator, right=y):
-                rule, operands = OPERATIONS[OPERATORS[type(operator)]], [x, y]
-    if operands:
-        texts = map(ast.unparse, operands)
-        numbers = (f"{t} = {eval(t, frame.f_globals, frame.f_locals)!r}" for t in texts)
-        note = f"in {rule.symbol} with {', '.join(numbers)}; {rule.remedy}; {note}"
-    error.add_note(note)
-
-
-def _written(text: str, name: str) -> str:
-    # A real file of the user's own, so that debuggers show it and breakpoints hold.
-    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
-    safe = re.sub(r"\W", "", name, flags=re.ASCII)[:60] or "program"
-    file = f"{safe}_{digest}.py"
-    try:
-        path = os.path.join(_folder(), file)
-        handle, temporary = tempfile.mkstemp(dir=_folder(), suffix=".tmp")
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(text)
-        os.replace(temporary, path)
-    except OSError:
-        path = f"<{file}>"  # nowhere to write: in memory alone
-    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
-    return path
-
-
-_FOLDERS: dict[int, str] = {}
-
-
-def _folder() -> str:
-    # One folder a process, 0700, removed at its end; programs in it are named by their text.
-    process = os.getpid()
-    if process not in _FOLDERS:
-        from multiprocessing.util import Finalize  # as atexit, and in forked workers too
-
-        folder = _FOLDERS[process] = tempfile.mkdtemp(prefix="microgradnet-")
-        Finalize(None, shutil.rmtree, (folder, True), exitpriority=0)
-    return _FOLDERS[process]

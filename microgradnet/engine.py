@@ -205,7 +205,8 @@ class Value:
             for z in results:
                 z.data = z.rule.value(*[v.data for v in z.args])  # type: ignore[union-attr]
         except BaseException as error:
-            explain(error, z, "")
+            if isinstance(error, ArithmeticError | ValueError):
+                explain(error, z, "")
             for v, data in zip(results, before, strict=True):
                 v.data = data
             raise

@@ -74,7 +74,7 @@ class Schedule:
 
     def _find_edges(self, switched_off: set[tuple[Value, str]]) -> bool:
         # Backward's contributions, in its order, each in the block that its gates put it in. True
-        # where a sum over blocks would be added up in another order: then a gate more is off.
+        # where a sum over blocks would be added up in another order, and more is switched off.
         active = set(self.parameters)
         for z in self.results:
             for v, partial in _operands(z):
@@ -118,23 +118,27 @@ class Schedule:
                 home.sums.append(v)
         for p in self.parameters:
             self.home[p].leaves.append(p)
-        emitted: Counter[Value] = Counter()
-        for edge in self._emitted(self.root) if kinks else ():
-            expected = self.edges[edge.v][emitted[edge.v]]
-            emitted[edge.v] += 1
-            if edge is not expected and edge.v in self.summed:
-                kinked, reached = set(), set()
-                for block in (edge.block, expected.block):
+        return self._misplaced(switched_off) if kinks else False
+
+    def _misplaced(self, switched_off: set[tuple[Value, str]]) -> bool:
+        # Switch off the conditions that keep a sum from being added up in backward's order.
+        emitted: dict[Value, list[Edge]] = {v: [] for v in self.summed}
+        for edge in self._emitted(self.root):
+            if edge.v in emitted:
+                emitted[edge.v].append(edge)
+        reached, kinked = set(), set()
+        for v, edges in emitted.items():
+            for ours, theirs in zip(edges, self.edges[v], strict=True):
+                for block in (ours.block, theirs.block) if ours is not theirs else ():
                     inside: Any = block
-                    while inside is not self.home[edge.v]:
+                    while inside is not self.home[v]:
                         if inside.gate:
                             kinked.add((inside.gate.z, inside.gate.partial))
                         else:
                             reached.add((inside.reached, ""))
                         inside = inside.parent
-                switched_off |= reached or kinked
-                return True
-        return False
+        switched_off |= reached or kinked
+        return bool(reached or kinked)
 
     def _emitted(self, block: Block) -> Iterator[Edge]:
         if block.gate:

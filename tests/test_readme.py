@@ -61,12 +61,14 @@ def test_a_command_runs(command, tmp_path) -> None:
     assert (tmp_path / "pictures" / "neuron.svg").stat().st_size > 1000
 
 
-def test_the_picture_is_the_one_that_the_project_draws(tmp_path, monkeypatch) -> None:
-    """The SVG in the repository has the titles that its code block draws today."""
+@pytest.mark.parametrize("picture", re.findall(r"\(demos/pictures/([^)]*)\)", README))
+def test_a_picture_is_the_one_that_the_project_draws(picture, tmp_path, monkeypatch) -> None:
+    """A picture in the README has the texts that its code block draws today."""
     monkeypatch.chdir(tmp_path)
+    (source,) = (source for source, _ in PYTHON if f'"{picture}"' in source)
     with contextlib.redirect_stdout(io.StringIO()):
-        exec(PYTHON[0][0], {"__name__": "readme"})
-    kept = (ROOT / "demos" / "pictures" / "neuron.svg").read_text(encoding="utf-8")
-    drawn = (tmp_path / "neuron.svg").read_text(encoding="utf-8")
+        exec(source, {"__name__": "readme"})
+    kept = (ROOT / "demos" / "pictures" / picture).read_text(encoding="utf-8")
+    drawn = (tmp_path / picture).read_text(encoding="utf-8")
     texts = re.compile(r"<text[^>]*>([^<]*)</text>")
     assert sorted(texts.findall(kept)) == sorted(texts.findall(drawn))

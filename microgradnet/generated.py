@@ -1,0 +1,101 @@
+"""Run generated text as a file of its own: a debugger shows it, and its errors say what failed.
+
+>>> f = loaded("def f(x):\\n    return 1.0 / x\\n", "f")
+>>> f(4.0)
+0.25
+>>> try:
+...     f(0.0)
+... except ZeroDivisionError as error:
+...     explain(error, f)
+...     print(error.__notes__[0].partition("; in ")[0])
+in / with 1.0 = 1.0, x = 0.0; keep the denominator away from 0
+"""
+
+import ast
+import builtins
+import hashlib
+import itertools
+import linecache
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable
+from typing import Any
+
+from microgradnet.operations import OPERATIONS
+
+
+def loaded(text: str, name: str, title: str = "program") -> Callable[..., Any]:
+    """Return the function of that name in a text, which becomes a file named after the title."""
+    path = _written(text, title)
+    namespace: dict[str, Any] = {"__name__": "microgradnet_program", "__file__": path}
+    exec(builtins.compile(text, path, "exec"), namespace)
+    function: Callable[..., Any] = namespace[name]
+    return function
+
+
+OPERATORS = {
+    ast.Add: "add",
+    ast.Sub: "sub",
+    ast.Mult: "mul",
+    ast.Div: "div",
+    ast.Pow: "constant_power",
+}
+
+
+def explain(error: BaseException, function: Callable[..., Any]) -> None:
+    """Add to an error in a generated function: the operation, operands, remedy and line."""
+    step = error.__traceback__
+    while step and step.tb_frame.f_code is not function.__code__:
+        step = step.tb_next
+    if step is None:
+        return
+    frame, file = step.tb_frame, function.__code__.co_filename
+    line = linecache.getline(file, step.tb_lineno).rstrip("\n")
+    note = f"in {line.strip()!r} ({file}, line {step.tb_lineno})"
+    places = itertools.islice(function.__code__.co_positions(), step.tb_lasti // 2, None)
+    first, last, start, end = next(places)  # of the instruction; None with -X no_debug_ranges
+    operands: list[ast.expr] = []
+    if start is not None and first == last:
+        match ast.parse(line[start:end].strip(), mode="eval").body:
+            case ast.Call(func=ast.Name(id=name), args=operands) if name in OPERATIONS:
+                rule = OPERATIONS[name]
+            case ast.BinOp(left=x, op=operator, right=y):
+                rule, operands = OPERATIONS[OPERATORS[type(operator)]], [x, y]
+    if operands:
+        texts = map(ast.unparse, operands)
+        numbers = (f"{t} = {eval(t, frame.f_globals, frame.f_locals)!r}" for t in texts)
+        note = f"in {rule.symbol} with {', '.join(numbers)}; {rule.remedy}; {note}"
+    error.add_note(note)
+
+
+def _written(text: str, name: str) -> str:
+    # A real file of the user's own, so that debuggers show it and breakpoints hold.
+    digest = hashlib.sha256(text.encode()).hexdigest()[:16]
+    safe = re.sub(r"\W", "", name, flags=re.ASCII)[:60] or "program"
+    file = f"{safe}_{digest}.py"
+    try:
+        path = os.path.join(_folder(), file)
+        handle, temporary = tempfile.mkstemp(dir=_folder(), suffix=".tmp")
+        with os.fdopen(handle, "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.replace(temporary, path)
+    except OSError:
+        path = f"<{file}>"  # nowhere to write: in memory alone
+    linecache.cache[path] = (len(text), None, text.splitlines(keepends=True), path)
+    return path
+
+
+_FOLDERS: dict[int, str] = {}
+
+
+def _folder() -> str:
+    # One folder a process, 0700, removed at its end; programs in it are named by their text.
+    process = os.getpid()
+    if process not in _FOLDERS:
+        from multiprocessing.util import Finalize  # as atexit, and in forked workers too
+
+        folder = _FOLDERS[process] = tempfile.mkdtemp(prefix="microgradnet-")
+        Finalize(None, shutil.rmtree, (folder, True), exitpriority=0)
+    return _FOLDERS[process]
