@@ -41,7 +41,7 @@ def one_hot(token, height=1.0):
 # Tokens go in as one-hot rows of floats: ints are fixed when a loss is compiled, at 1.4 s a name.
 # "emma" then takes 1.2 ms a step for 1.0, and the bits are the same: what is not chosen adds 0. So
 # do rows of zeros past a name's end, and one program serves all lengths: 300 steps take 5 s, where
-# one program a length takes 24 s, 23 of them to make eight programs, and the eager graph 29 s.
+# one program a length takes 27 s, most of it to make eight programs, and the eager graph 24 s.
 def example(name, positions):
     """Return what the model sees and what it should predict at each position, as one-hot rows.
 

@@ -8,9 +8,9 @@ from microgradnet.scalars import tanh
 def value_and_grad(parameters, inputs):
     w, = parameters
     x = inputs
-    v = tanh(w * x)
-    return v, [
-        (1.0 - v * v) * x,  # w
+    loss = tanh(w * x)
+    return loss, [
+        (1.0 - loss * loss) * x,  # w
     ]
 <BLANKLINE>
 
@@ -158,7 +158,8 @@ class Printer:
             if self.plan.same[z] is z:
                 text = self._expression(z)
                 if not text.atom() and (z in self.plan.named or text.depth >= DEPTH):
-                    name = self._name(z.label or "v")
+                    loss = self.parameters and z is self.plan.same.get(self.outputs[0])
+                    name = self._name(z.label or ("loss" if loss else "v"))
                     self.inner.append(name)
                     lines.append(f"{name} = {text.text}")
                     text = Text(name)

@@ -145,7 +145,7 @@ def test_pdb_after_an_error_in_a_program_shows_its_line(tmp_path):
     with python(str(script), cwd=tmp_path) as process:
         output, _ = process.communicate("p (weight, x)\nquit\n", timeout=PATIENCE)
     assert "value_and_grad()" in output
-    assert "-> v = tanh(weight / x + bias)" in output
+    assert "-> loss = tanh(weight / x + bias)" in output
     assert "(2.0, 0.0)" in output
 
 

@@ -320,7 +320,7 @@ def test_what_is_used_once_stands_where_it_is_used():
     """No variable for what has one use and no part in the derivative."""
     w, b = Value(2.0, "w"), Value(1.0, "b")
     text = printed(lambda x: ((w * x + b) * 3.0 + x).tanh(), [w, b], 0.5)
-    assert "v = tanh((w * x + b) * 3.0 + x)" in body(text)
+    assert "loss = tanh((w * x + b) * 3.0 + x)" in body(text)
 
 
 def test_inputs_have_no_gradient():
