@@ -13,8 +13,8 @@ from pathlib import Path
 from microgradnet import losses, nn, optim
 from microgradnet.data import Scaler, Table, moons, read_csv, split
 from microgradnet.drawing import draw, render
-from microgradnet.engine import Value, topological_order
-from microgradnet.plotting import text_curve, text_map
+from microgradnet.engine import Value
+from microgradnet.plotting import POINTS, text_curve, text_map
 from microgradnet.training import Row, accuracy, fit, majority, predicted, progress
 
 EXAMPLES = """\
@@ -29,11 +29,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0, 2 for bad input, 130 where Ctrl-C ended it."""
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        status = int(options.run(options))
+        sys.stdout.flush()
+        return status
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except (ValueError, OSError) as error:
+    except (ValueError, ArithmeticError, OSError) as error:
         print(f"microgradnet: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
@@ -53,11 +55,14 @@ def train(options: argparse.Namespace) -> int:
 
     sizes = [*options.hidden, len(table.classes)]
     model = nn.MLP(len(table.features), sizes, init="he", seed=options.seed)
+    optimizer = optim.Adam(model.parameters(), lr=options.lr)
+    folder = _folder(options.out)
     print(f"{table.path}: {len(rows)} rows to train on, {len(test_rows)} held out\n{model}\n")
-    history = fit(
-        model, losses.cross_entropy, rows, optim.Adam(model.parameters(), lr=options.lr),
-        options.epochs, options.batch, options.seed, progress(options.epochs),
-    )  # fmt: skip
+    with progress(options.epochs) as report:
+        history = fit(
+            model, losses.cross_entropy, rows, optimizer, options.epochs, options.batch,
+            options.seed, report,
+        )  # fmt: skip
     stopped = len(history) < options.epochs
     if stopped:
         print(f"\nstopped after {len(history)} of {options.epochs} epochs")
@@ -65,7 +70,7 @@ def train(options: argparse.Namespace) -> int:
         return 130
 
     print("\n" + text_curve([epoch.loss for epoch in history], title="loss over the epochs"))
-    if len(table.features) == 2:
+    if len(table.features) == 2 and len(table.classes) <= len(POINTS):
 
         def classify(point: Sequence[float]) -> int:
             return predicted(model(scaler.transform([point])[0]))
@@ -76,13 +81,16 @@ def train(options: argparse.Namespace) -> int:
         baseline = majority([target for _, target in part])
         print(f"  {name:<16}{accuracy(model, part):.3f}   {baseline:.3f}")
     worst = max(test_rows, key=lambda row: losses.cross_entropy(model(row[0]), row[1]).data)
-    written = _pictures(model, table.features, worst, options.out)
-    print("\nwrote " + "\n      ".join(map(str, written)))
+    written = _pictures(model, table.features, worst, folder)
+    print("\nthe held-out row with the largest loss, drawn:")
+    print("wrote " + "\n      ".join(map(str, written)))
     return 130 if stopped else 0
 
 
 def _table(options: argparse.Namespace) -> Table:
     if options.file is None:
+        if options.target is not None:
+            raise ValueError(f"--target takes a file with it, not {options.target!r} alone")
         points, targets = moons(200, noise=0.1, seed=options.seed)
         return Table("two moons", ["x", "y"], points, "moon", ["upper", "lower"], targets)
     table = read_csv(options.file, options.target)
@@ -90,35 +98,56 @@ def _table(options: argparse.Namespace) -> Table:
     return table
 
 
-def _pictures(model: nn.MLP, features: list[str], row: Row, folder: str) -> list[Path]:
-    """Draw one example's loss and gradients: the network, and the neuron that feels it most."""
-    inputs = [Value(v, label=name) for v, name in zip(row[0], features, strict=True)]
-    loss = losses.cross_entropy(model(inputs), row[1])
+def _folder(name: str) -> Path:
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--out takes a folder, not {name!r} ({error.strerror})") from None
+    return folder
+
+
+def _pictures(model: nn.MLP, features: list[str], row: Row, folder: Path) -> list[Path]:
+    """Draw one example's loss and gradients: the network, and the neuron that feels it most.
+
+    The neuron stands alone, with the gradients of its own output, so that they can be checked.
+    """
+    loss = losses.cross_entropy(model(_labelled(row, features)), row[1])
     loss.label = "loss"
     model.zero_grad()
     loss.backward()
-    name = max(model.layers[0].neurons, key=lambda neuron: abs(neuron.b.grad)).name
-    neuron = next(v for v in topological_order(loss) if v.label == name)
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    pictures = {"network": (loss, "neuron"), "neuron": (neuron, None)}
-    written = []
-    for name, (value, collapse) in pictures.items():
-        path = Path(folder, f"{name}.svg")
+    written = [_picture(loss, folder / "network.svg", "neuron")]
+    neuron = max(model.layers[0].neurons, key=lambda neuron: abs(neuron.b.grad))
+    model.zero_grad()
+    output = neuron(_labelled(row, features))
+    output.backward()
+    return [*written, _picture(output, folder / "neuron.svg", None)]
+
+
+def _labelled(row: Row, features: list[str]) -> list[Value]:
+    return [Value(v, label=name) for v, name in zip(row[0], features, strict=True)]
+
+
+def _picture(value: Value, path: Path, collapse: str | None) -> Path:
+    # As SVG, by layer where the neurons are too many; the DOT text where nothing can draw it.
+    try:
         try:
-            written.append(render(value, path, collapse=collapse))
-        except RuntimeError as error:  # no Graphviz: the DOT text is there all the same
-            print(f"microgradnet: {error}", file=sys.stderr)
-            path = path.with_suffix(".dot")
-            path.write_text(draw(value, collapse=collapse).source, encoding="utf-8")
-            written.append(path)
-    return written
+            return render(value, path, collapse=collapse)
+        except ValueError:
+            collapse = "layer"
+            return render(value, path, collapse=collapse)
+    except RuntimeError as error:
+        print(f"microgradnet: {error}", file=sys.stderr)
+        path = path.with_suffix(".dot")
+        path.write_text(draw(value, collapse=collapse).source, encoding="utf-8")
+        return path
 
 
 def _sizes(text: str) -> list[int]:
-    sizes = [int(size) for size in text.split(",")] if text else []
-    if any(size < 1 for size in sizes):
+    sizes = text.split(",") if text else []
+    if not all(size.isdecimal() and int(size) for size in sizes):
         raise argparse.ArgumentTypeError(f"takes widths from 1 up, such as 16,16, not {text!r}")
-    return sizes
+    return [int(size) for size in sizes]
 
 
 def _count(text: str) -> int:

@@ -23,11 +23,11 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from microgradnet import shapes
-from microgradnet.calculus import flatten
+from microgradnet.calculus import flatten, rebuild
 from microgradnet.engine import Value, topological_order
 from microgradnet.generated import explain, loaded
 from microgradnet.printing import Printer
-from microgradnet.tracing import alone, trace
+from microgradnet.tracing import alone, trace, varies
 
 MANY = 64  # programs of one function, past which something that varies is fixed by mistake
 
@@ -58,6 +58,8 @@ class Program:
     def __init__(self, f: Callable[..., Any], parameters: Iterable[Value] = ()) -> None:
         if not callable(f):
             raise TypeError(f"compile() takes a function, not {f!r}; write lambda x: ...")
+        if hasattr(parameters, "parameters"):
+            raise TypeError(f"compile() takes parameters, not {parameters!r}; see parameters()")
         self.parameters = list(dict.fromkeys(parameters))
         for p in self.parameters:
             if not isinstance(p, Value) or p.rule is not None:
@@ -194,7 +196,11 @@ class Program:
                 "a copied or pickled Program runs the inputs whose shapes and fixed values it has "
                 f"seen, not {inputs!r}; call it on such inputs before"
             )
-        expected = self._f(*inputs)  # also finds the Values that f did not make itself
+        given = (
+            Value(v) if varies(v) and not isinstance(v, Value) else v for v in flatten(list(inputs))
+        )
+        # As Values, like the traced ones; this also finds the Values that f did not make itself.
+        expected = self._f(*rebuild(list(inputs), given))
         outside = _everything(expected)
         met: list[Value] = []
         for _ in range(2):  # the second time a branch on what f met outside is an error too

@@ -82,6 +82,8 @@ class Value:
             return ()
         return (self.x,) if self.y is None else (self.x, self.y)
 
+    _prev, _op = args, op  # micrograd's names for them, as in its drawing code
+
     # ---- the operations: name, value, partial by x, partial by y ------------------------------
 
     # fmt: off

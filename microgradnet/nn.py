@@ -180,6 +180,7 @@ class MLP(Module):
     ) -> None:  # fmt: skip
         if not isinstance(nouts, Sequence) or not nouts:
             raise ValueError(f"nouts takes the widths of the layers, not {nouts!r}; try [16, 1]")
+        _chosen("activation", activation, ["linear", *_activations()])
         rng = _random(seed)
         self.sizes = [nin, *nouts]
         last = len(nouts) - 1

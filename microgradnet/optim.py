@@ -27,6 +27,8 @@ class Optimizer:
     """What optimisers share: the parameters, each once, the learning rate and the step count."""
 
     def __init__(self, parameters: Iterable[Value], lr: Rate, weight_decay: float = 0.0) -> None:
+        if hasattr(parameters, "parameters"):
+            raise TypeError(f"an optimizer takes parameters, not {parameters!r}; see parameters()")
         self.parameters = list(dict.fromkeys(parameters))
         if not self.parameters:
             raise ValueError("an optimizer takes at least one parameter, not []")

@@ -13,7 +13,8 @@ import math
 import random
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from microgradnet.data import batches
@@ -91,23 +92,23 @@ def accuracy(model: Callable[[Any], Any], rows: Sequence[Row]) -> float:
     return right / len(rows)
 
 
-def progress(epochs: int) -> Callable[[Epoch], None]:
-    """Return a report for fit(): a bar on a terminal that has tqdm, else about ten lines."""
-    if sys.stderr.isatty():
-        try:
-            from tqdm import tqdm
-        except ImportError:
-            return _lines(epochs)
-        bar = tqdm(total=epochs, unit="epoch", leave=False, dynamic_ncols=True)
+@contextmanager
+def progress(epochs: int) -> Iterator[Callable[[Epoch], None]]:
+    """Yield a report for fit(): a bar on a terminal that has tqdm, else about ten lines."""
+    try:
+        from tqdm import tqdm
+    except ImportError:
+        tqdm = None
+    if tqdm is None or not sys.stderr.isatty():
+        yield _lines(epochs)
+        return
+    with tqdm(total=epochs, unit="epoch", leave=False, dynamic_ncols=True) as bar:
 
         def advance(epoch: Epoch) -> None:
             bar.set_postfix(loss=f"{epoch.loss:.4f}", accuracy=f"{epoch.accuracy:.3f}")
             bar.update()
-            if epoch.number == epochs:
-                bar.close()
 
-        return advance
-    return _lines(epochs)
+        yield advance
 
 
 def _lines(epochs: int) -> Callable[[Epoch], None]:

@@ -207,3 +207,11 @@ def test_a_third_order_is_checked_through_grad() -> None:
     report = gradcheck(grad(lambda x: x**4), [2.0], order=2)
     assert report
     assert [d.analytic for d in report.derivatives] == [48.0, 48.0]
+
+
+def test_a_curve_is_no_kink() -> None:
+    """A wrong slope of a strongly curved function is wrong: its two sides come together."""
+    assert gradcheck(lambda x: x.log(), [1e-5])
+    assert not gradcheck(lambda x: x.log(), [1e-5], gradient=[1.3e5])
+    assert not gradcheck(lambda x: 1 / x, [1e-3], gradient=[-1.004e6])
+    assert gradcheck(lambda x: abs(x), [1e-3])

@@ -153,3 +153,31 @@ def test_a_closed_pipe_is_no_fault(tmp_path) -> None:
     process.wait(timeout=60)
     assert "Traceback" not in errors
     assert "Exception ignored" not in errors
+
+
+def test_many_classes_have_no_map_but_a_result(tmp_path, monkeypatch, capsys) -> None:
+    """More classes than the map has symbols: the training ends well, without a map."""
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"{i % 15},{i % 7},{i % 15}\n" for i in range(120))
+    Path("many.csv").write_text("a,b,c\n" + rows, encoding="utf-8")
+    assert main(["train", "many.csv", "--epochs", "1", "--hidden", "2"]) == 0
+    assert "held-out rows" in capsys.readouterr().out
+
+
+def test_a_file_in_the_folder_s_place_is_told_before_training(tmp_path, capsys) -> None:
+    """--out that names a file is one line, before any epoch."""
+    taken = tmp_path / "out.txt"
+    taken.write_text("kept", encoding="utf-8")
+    assert main(["train", "--out", str(taken)]) == 2
+    printed = capsys.readouterr()
+    assert "--out takes a folder" in printed.err
+    assert "epoch" not in printed.out
+    assert taken.read_text(encoding="utf-8") == "kept"
+
+
+def test_a_wide_network_is_drawn_by_layer(tmp_path, monkeypatch) -> None:
+    """More neurons than a picture holds become tables of layers."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "--epochs", "1", "--hidden", "1600", "--batch", "200"]) == 0
+    network = Path("pictures", "network.svg").read_text(encoding="utf-8")
+    assert ">layers.0<" in network

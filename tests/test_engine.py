@@ -667,7 +667,7 @@ def test_repr_is_short_and_does_not_recurse():
     assert repr(z) == "Value(data=1.0, grad=0.0, op='*')"
 
 
-@pytest.mark.parametrize("name", ["gard", "Data", "value", "_prev", "name"])
+@pytest.mark.parametrize("name", ["gard", "Data", "value", "_backward", "name"])
 def test_a_typo_in_an_attribute_is_an_error(name):
     """x.gard = 5 is AttributeError, to write as to read."""
     x = Value(1.0)
@@ -949,3 +949,11 @@ def test_random_expressions_agree_with_the_sum_over_paths(leaves, lines):
     for leaf in range(len(leaves)):
         total, magnitude = paths(len(data) - 1, leaf)
         assert abs(values[leaf].grad - total) <= 1e-12 * magnitude
+
+
+def test_micrograd_s_names_show_the_graph():
+    """Drawing code written for micrograd reads _prev and _op: they are args and op."""
+    x = Value(2.0)
+    y = x * x
+    assert (y._prev, y._op) == ((x, x), "*")
+    assert (x._prev, x._op) == ((), "")

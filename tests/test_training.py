@@ -93,9 +93,9 @@ def test_nothing_is_refused(call) -> None:
 
 def test_progress_prints_about_ten_lines(capsys) -> None:
     """Without a terminal, the first epoch and each tenth are told, with the time left."""
-    report = progress(50)
-    for number in range(1, 51):
-        report(Epoch(number, 0.5, 0.75, number * 2.0))
+    with progress(50) as report:
+        for number in range(1, 51):
+            report(Epoch(number, 0.5, 0.75, number * 2.0))
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 11
     assert lines[1] == "epoch  5/50   loss 0.5000     accuracy 0.750   90 s left"
