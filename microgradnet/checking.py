@@ -179,9 +179,7 @@ def _differences(
     ]
 
 
-def _compare(
-    name: str, analytic: float, slopes: Slopes, tolerance: float
-) -> Derivative:  # fmt: skip
+def _compare(name: str, analytic: float, slopes: Slopes, tolerance: float) -> Derivative:
     numeric, wide_forward, wide_backward, forward, backward = slopes
     error = abs(analytic - numeric) / max(1.0, abs(analytic), abs(numeric))
     # At a kink the two sides differ however near; on a curve by the step times the curvature.

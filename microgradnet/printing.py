@@ -108,15 +108,7 @@ class Printer:
         self.parts: dict[Block, list[tuple[str, list[Value]]]] = {}
 
     def _name(self, label: str) -> str:
-        # A new variable named after a label, which can never become code.
-        base = re.sub(r"[^0-9A-Za-z_]", "_", label)[:60].strip("_")
-        base = base if base[:1].isalpha() else f"v{base}"
-        name = base
-        while name in self.taken or keyword.iskeyword(name):
-            self.counts[base] += 1
-            name = f"{base}_{self.counts[base] + 1}"
-        self.taken.add(name)
-        return name
+        return variable(label, "v", self.taken, self.counts)
 
     def _text(self, v: Value) -> Text:
         if v in self.plan.constants:
@@ -369,6 +361,21 @@ def _times(x: Text, y: Text) -> Text:
         return Text(f"-{y.within(ATOM)}", PRODUCT, y.depth + 1)
     depth = 1 + max(x.depth, y.depth)
     return Text(f"{x.within(PRODUCT)} * {y.within(ATOM)}", PRODUCT, depth)
+
+
+def variable(label: str, first: str, taken: set[str], counts: Counter[str]) -> str:
+    """Return a new variable named after a label, which can never become code, and take its name.
+
+    `first` goes before what does not begin with a letter; `counts` says where numbering stands.
+    """
+    base = re.sub(r"[^0-9A-Za-z_]", "_", label)[:60].strip("_")
+    base = base if base[:1].isalpha() else f"{first}{base}"
+    name = base
+    while name in taken or keyword.iskeyword(name):
+        counts[base] += 1
+        name = f"{base}_{counts[base] + 1}"
+    taken.add(name)
+    return name
 
 
 def listed(names: Sequence[str]) -> str:

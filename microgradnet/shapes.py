@@ -7,14 +7,14 @@
 """
 
 import itertools
-import keyword
 import re
+from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from microgradnet.calculus import flatten, rebuild
 from microgradnet.operations import OPERATIONS
-from microgradnet.printing import RESERVED, listed
+from microgradnet.printing import RESERVED, listed, variable
 from microgradnet.tracing import varies
 
 FLOATS = {float}
@@ -55,21 +55,11 @@ def pattern(f: Callable[..., Any], inputs: Sequence[Any]) -> str:
     if hasattr(f, "__self__"):
         names = names[1:]
     names += [f"input_{i}" for i in range(len(names), len(inputs))]
-    taken = {*RESERVED, *OPERATIONS}
-
-    def variable(name: str) -> str:
-        base = re.sub(r"\W", "_", name, flags=re.ASCII).strip("_")
-        base = base if base[:1].isalpha() else f"x{base}"
-        name, count = base, 1
-        while name in taken or keyword.iskeyword(name):
-            count += 1
-            name = f"{base}_{count}"
-        taken.add(name)
-        return name
+    taken, counts = {*RESERVED, *OPERATIONS}, Counter[str]()
 
     def unpacked(item: Any, name: str) -> str:
         if isinstance(item, list | tuple):
             return f"({listed([unpacked(part, f'{name}_{i}') for i, part in enumerate(item)])})"
-        return variable(name) if varies(item) else "_"
+        return variable(name, "x", taken, counts) if varies(item) else "_"
 
     return listed([unpacked(i, n) for i, n in zip(inputs, names, strict=False)]) or "()"
