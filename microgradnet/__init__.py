@@ -30,12 +30,15 @@ if TYPE_CHECKING:
     from microgradnet.checking import gradcheck
     from microgradnet.compiling import compile
     from microgradnet.drawing import draw, render
+    from microgradnet.explaining import anomaly, explain, what_if
+    from microgradnet.lines import record_lines
+    from microgradnet.stepping import watch
     from microgradnet.training import fit
 
 __all__ = [
-    "Value", "compile", "data", "draw", "fit", "functional", "grad", "gradcheck", "gradient",
-    "hessian", "hvp", "jacobian", "jvp", "losses", "nn", "optim", "render", "value_and_grad",
-    "vjp", "zero_grad",
+    "Value", "anomaly", "compile", "data", "draw", "explain", "fit", "functional", "grad",
+    "gradcheck", "gradient", "hessian", "hvp", "jacobian", "jvp", "losses", "nn", "optim",
+    "record_lines", "render", "value_and_grad", "vjp", "watch", "what_if", "zero_grad",
 ]  # fmt: skip
 
 _MODULES = {
@@ -43,6 +46,9 @@ _MODULES = {
     "checking": ("gradcheck",),
     "compiling": ("compile",),
     "drawing": ("draw", "render"),
+    "explaining": ("anomaly", "explain", "what_if"),
+    "lines": ("record_lines",),
+    "stepping": ("watch",),
     "training": ("fit",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
-from microgradnet.engine import Value, as_value, explain, topological_order
+from microgradnet.engine import Value, annotate, as_value, topological_order
 from microgradnet.operations import OPERATIONS
 
 Tree: TypeAlias = Any  # a number or Value, or nested lists, tuples and dicts of them
@@ -67,7 +67,7 @@ def _parts(z: Value, g: Value | None, wanted: Any) -> Iterator[tuple[Value, Valu
                 try:
                     local = as_value(derivative(z, z.x, z.y))
                 except (ArithmeticError, ValueError) as error:
-                    explain(error, z, "the derivative of ")
+                    annotate(error, z, "the derivative of ")
                     raise
                 yield v, local if g is None else g * local
 

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 from microgradnet import shapes
 from microgradnet.calculus import flatten, rebuild
 from microgradnet.engine import Value, topological_order
-from microgradnet.generated import explain, loaded
+from microgradnet.generated import annotate, loaded
 from microgradnet.printing import Printer
 from microgradnet.tracing import alone, trace, varies
 
@@ -255,7 +255,7 @@ class _Variant:
         try:
             return function(*arguments)
         except (ArithmeticError, ValueError) as error:
-            explain(error, function)
+            annotate(error, function)
             raise
 
     def made(self, kind: str) -> Callable[..., Any]:

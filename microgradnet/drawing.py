@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from microgradnet.collapsing import Box, Plan, Table, planned
 from microgradnet.engine import Value, topological_order
-from microgradnet.operations import GATES, NOT_COMPUTED
+from microgradnet.naming import digits, named, printable
+from microgradnet.operations import NOT_COMPUTED
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,34 +65,6 @@ def draw(
             f"draw a part of it, such as one example{remedy}"
         )
     return _digraph(plan, derivatives, named(names or {}))
-
-
-def named(names: Mapping[str, object]) -> dict[Value, str]:
-    """Return Value -> name, from name -> object such as locals(); the first name wins.
-
-    Values in lists, tuples and dicts are named by their place; names that begin with `_` are left
-    out.
-
-    >>> x = [Value(1.0), Value(2.0)]
-    >>> list(named({"x": x, "again": x[1], "d": {"k": Value(3.0)}}).values())
-    ['x[0]', 'x[1]', "d['k']"]
-    """
-    if not isinstance(names, Mapping):
-        raise TypeError(f"names takes name -> object, not {names!r}; try locals()")
-    found: dict[Value, str] = {}
-    # A container that a private name holds too is left out: a notebook's Out is also its _oh.
-    seen = {id(item) for name, item in names.items() if name.startswith("_")}
-    todo = [(name, item) for name, item in names.items() if not name.startswith("_")][::-1]
-    while todo:
-        name, item = todo.pop()
-        if isinstance(item, Value):
-            found.setdefault(item, name)
-        elif isinstance(item, list | tuple | dict) and id(item) not in seen:
-            seen.add(id(item))
-            pairs = item.items() if isinstance(item, dict) else enumerate(item)
-            parts = [pair for pair in pairs if isinstance(pair[1], Value | list | tuple | dict)]
-            todo += [(f"{name}[{key!r}]", part) for key, part in parts[::-1]]
-    return found
 
 
 # ---- DOT text ----------------------------------------------------------------------------------
@@ -180,23 +153,22 @@ def _edges(plan: Plan, ids: dict[Box, str]) -> list[Edge]:
 
 def _local(z: Value, i: int) -> tuple[str, float]:
     # The local derivative by an operand, "" by a constant such as n in x ** n; and what flows.
-    rule, function = z.rule, z.rule and z.rule.derivatives[i]
-    if not rule or not function:
-        return "", 0.0
     try:
-        local = float(function(z.data, z.args[0].data, z.args[-1].data))
+        found = z.rule.local(z, i) if z.rule else None
     except (ArithmeticError, ValueError):
         return "undefined", 0.0
-    closed = not local and rule.partials[i] in (*GATES, "0.0")  # as in backward: not even 0 * inf
-    return _number(local), 0.0 if closed else z.grad * local
+    if found is None:
+        return "", 0.0
+    local, closed = found
+    return digits(local), 0.0 if closed else z.grad * local
 
 
 def _card(v: Value, names: Mapping[Value, str], scale: float) -> tuple[str, list[Value]]:
     """Return a Value as an HTML-like label: name and operation over data and gradient."""
     name, op = v.label or names.get(v, ""), _text(SIGNS.get(v.op, v.op))
-    numbers = _cell(_number(v.data)) + _gradient([v], scale)
+    numbers = _cell(digits(v.data)) + _gradient([v], scale)
     if not name and not v.rule:
-        constant = _cell(_number(v.data), PALE)
+        constant = _cell(digits(v.data), PALE)
         return _html(constant + _gradient([v], scale) if v.grad else constant), [v]
     title = f"<B>{_text(name, LONGEST)}</B>" if name else op
     if name and v.rule:
@@ -219,7 +191,7 @@ def _table(table: Table, names: Mapping[Value, str], scale: float) -> tuple[str,
         for v in values[:whole]:
             inside = v.label.removeprefix(table.title).removeprefix(".neurons.")
             name = f"out {inside}" if inside != v.label else v.label or names.get(v) or v.op
-            text = f"{_text(table.rows.get(v, name).strip(), LONGEST)} {_number(v.data)}"
+            text = f"{_text(table.rows.get(v, name).strip(), LONGEST)} {digits(v.data)}"
             lines.append(_cell(text, colour, align="LEFT") + _gradient([v], scale))
         if more := values[whole:]:
             text = _cell(rest.format(len(more)), colour, align="LEFT")
@@ -233,7 +205,7 @@ def _gradient(values: Sequence[Value], scale: float, word: str = "grad") -> str:
     if not grads:
         return _cell(_font(f"{word} ·", GREY))
     grad = max(grads, key=lambda grad: (grad != grad, abs(grad)))
-    text = f"{word} {_number(grad if word == 'grad' else abs(grad))}"
+    text = f"{word} {digits(grad if word == 'grad' else abs(grad))}"
     if not grad or not math.isfinite(grad):
         return _cell(text, AMBER if grad else PALE)
     depth = 0.05 + 0.7 * min(1.0, abs(grad) / scale) ** 0.5  # so that the smallest is not white
@@ -258,10 +230,6 @@ def _hex(colour: Sequence[int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def _number(x: float) -> str:
-    return f"{x:z.4g}"
-
-
 def _largest(numbers: Iterable[float]) -> float:
     return max((abs(x) for x in numbers if math.isfinite(x)), default=0.0)
 
@@ -283,8 +251,7 @@ def _text(text: str, longest: int = 10_000, escapes: int = 1) -> str:
     """
     from html import escape
 
-    text = text if text.strip() else repr(text)
-    text = "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+    text = printable(text)
     text = text[: longest - 1] + "…" if len(text) > longest else text
     return escape(text).replace("\\", "&#92;" * 2**escapes)
 

@@ -22,8 +22,8 @@ derivative per operand, in the letters `{x}`, `{y}` for the operands and `{z}` f
 """
 
 import threading
-from collections.abc import Iterable, Iterator
-from typing import Any, SupportsFloat
+from collections.abc import Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
 from microgradnet.operations import (
     NOT_COMPUTED,
@@ -35,6 +35,10 @@ from microgradnet.operations import (
     infix,
     unary,
 )
+
+if TYPE_CHECKING:
+    from microgradnet.lines import Line
+    from microgradnet.stepping import Step
 
 
 class Value:
@@ -55,6 +59,7 @@ class Value:
         "x": "the first operand, None on a leaf",
         "y": "the second operand, None where there is none",
         "rule": "the Op that made it, None on a leaf",
+        "_line": "the line of code that made it, where record_lines() was on",
     }
     __array_ufunc__ = None  # NumPy: leave the operators to us
     data: float
@@ -63,6 +68,7 @@ class Value:
     x: "Value | None"
     y: "Value | None"
     rule: Op | None
+    _line: "Line"
 
     def __init__(self, data: float | SupportsFloat, label: str = "") -> None:
         self.data = data if data.__class__ is float else as_number(data)
@@ -81,6 +87,11 @@ class Value:
         if self.x is None:
             return ()
         return (self.x,) if self.y is None else (self.x, self.y)
+
+    @property
+    def line(self) -> "Line | None":
+        """The line of user code that made it; None where record_lines() was not on."""
+        return getattr(self, "_line", None)
 
     _prev, _op = args, op  # micrograd's names for them, as in its drawing code
 
@@ -188,8 +199,18 @@ class Value:
                     v.grad = grad
             if isinstance(error, ArithmeticError | ValueError):
                 changed(z)
-                explain(error, z, "the derivative of ")
+                annotate(error, z, "the derivative of ")
             raise
+
+    def backward_steps(self, names: Mapping[str, object] | None = None) -> "Iterator[Step]":
+        """Yield each contribution of `backward()`, one at a time: see `stepping.Step`.
+
+        Drained, it has done what `backward()` does; left half-way, it changes no `grad`.
+        `names=locals()` names the Values without a label by the variables that hold them.
+        """
+        from microgradnet.stepping import backward_steps
+
+        return backward_steps(self, names)
 
     def recompute(self) -> "Value":
         """Run the recorded graph forward again on the data that its leaves have now; return self.
@@ -208,7 +229,7 @@ class Value:
                 z.data = z.rule.value(*[v.data for v in z.args])  # type: ignore[union-attr]
         except BaseException as error:
             if isinstance(error, ArithmeticError | ValueError):
-                explain(error, z, "")
+                annotate(error, z, "")
             for v, data in zip(results, before, strict=True):
                 v.data = data
             raise
@@ -358,7 +379,7 @@ def changed(z: Value) -> None:
     )
 
 
-def explain(error: BaseException, z: Value, what: str) -> None:
+def annotate(error: BaseException, z: Value, what: str) -> None:
     """Add a note to an error: the operation, its operands, and the remedy."""
     operands = (
         f"{v.label or letter} = {v.data!r}" for letter, v in zip("xy", z.args, strict=False)
@@ -367,5 +388,5 @@ def explain(error: BaseException, z: Value, what: str) -> None:
 
 
 RUNTIME.update(
-    Value=Value, as_number=as_number, as_value=as_value, changed=changed, explain=explain
+    Value=Value, as_number=as_number, as_value=as_value, changed=changed, annotate=annotate
 )

@@ -6,7 +6,7 @@
 >>> try:
 ...     f(0.0)
 ... except ZeroDivisionError as error:
-...     explain(error, f)
+...     annotate(error, f)
 ...     print(error.__notes__[0].partition("; in ")[0])
 in / with 1.0 = 1.0, x = 0.0; keep the denominator away from 0
 """
@@ -44,7 +44,7 @@ OPERATORS = {
 }
 
 
-def explain(error: BaseException, function: Callable[..., Any]) -> None:
+def annotate(error: BaseException, function: Callable[..., Any]) -> None:
     """Add to an error in a generated function: the operation, operands, remedy and line."""
     step = error.__traceback__
     while step and step.tb_frame.f_code is not function.__code__:

@@ -50,7 +50,7 @@ def {name}({operands}):{lift}
     except Exception as error:
         if x.__class__ is not Value:
             return x.record({name}_rule, {operands})
-        explain(error, z, "")
+        annotate(error, z, "")
         raise
     return z
 
@@ -137,6 +137,19 @@ class Op:
         functions = vars(scalars) | OPERATIONS
         texts = (p and f"lambda z, x, y: {p.format(x='x', y='y', z='z')}" for p in self.partials)
         return tuple(eval(text, functions) if text else None for text in texts)
+
+    def local(self, z: "Value", i: int) -> tuple[float, bool] | None:
+        """Return the derivative of a result by its operand i, and whether it is a closed gate.
+
+        None where the operand is a constant, such as n in x ** n. A closed gate, such as that of a
+        relu below 0, passes nothing on, not even 0 * inf. ArithmeticError or ValueError where there
+        is no derivative.
+        """
+        function = self.derivatives[i]
+        if function is None:
+            return None
+        local = float(function(z.data, z.args[0].data, z.args[-1].data))
+        return local, not local and self.partials[i] in (*GATES, "0.0")
 
     def __call__(self, *operands: Operand) -> Any:
         if not any(isinstance(operand, RUNTIME["Value"]) for operand in operands):

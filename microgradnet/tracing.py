@@ -12,14 +12,13 @@ import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 from microgradnet.calculus import flatten, rebuild, recording
 from microgradnet.engine import Value, as_value
+from microgradnet.lines import user_frame
 from microgradnet.operations import NOT_COMPUTED, OPERATIONS, Op
 
-PACKAGE = str(Path(__file__).parent)
 LOCK = threading.RLock()  # parameters are of another class while one thread traces
 
 
@@ -42,9 +41,7 @@ def _recorder(rule: Op) -> Callable[..., Value]:
 
 def _refused(what: str, remedy: str) -> Callable[..., Any]:
     def refuse(self: Value, *_: Any) -> Any:
-        frame: Any = sys._getframe(1)
-        while frame.f_back and frame.f_code.co_filename.startswith((PACKAGE, "<operation ")):
-            frame = frame.f_back
+        frame = user_frame(sys._getframe(1))
         file, line = frame.f_code.co_filename, frame.f_lineno
         code = linecache.getline(file, line).strip()
         raise TypeError(

@@ -13,8 +13,9 @@ from pathlib import Path
 import pytest
 
 from microgradnet import drawing, nn
-from microgradnet.drawing import draw, executable, mimebundle, named, render
+from microgradnet.drawing import draw, executable, mimebundle, render
 from microgradnet.engine import Value
+from microgradnet.naming import named
 from microgradnet.operations import NOT_COMPUTED, OPERATIONS, UNREACHED
 
 SVG = "{http://www.w3.org/2000/svg}"

@@ -16,9 +16,9 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "microgradnet"
 
 ROOMS = """
-    scalars operations engine calculus functional nn losses optim checking
-    tracing scheduling printing shapes generated compiling stepping debugging
-    collapsing drawing pages data saving training plotting cli __main__
+    scalars operations engine calculus functional nn losses optim checking naming lines
+    tracing scheduling printing shapes generated compiling expressions stepping explaining
+    collapsing drawing debugging pages data saving training plotting cli __main__
 """
 FLOORS = re.findall(r"\w+", ROOMS)
 # A Value shows itself, and a Value is stepped through: methods of `Value`, for the sake of
