@@ -1,20 +1,26 @@
-"""Use microgradnet from a terminal: `python -m microgradnet train FILE.csv`.
+"""Use microgradnet from a terminal: train on a table, step through an expression, draw it.
 
->>> main(["train", "nowhere.csv"])
-2
+>>> main(["step", "x*w", "x=2", "w=-3", "--all"])
+   1  x.grad += -3 * 1 = -3               -> -3        d(x*w)/d(x) = w
+   2  w.grad += 2 * 1 = 2                 -> 2         d(x*w)/d(w) = x
+0
 """
 
 import argparse
 import os
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from microgradnet import losses, nn, optim
 from microgradnet.data import Scaler, Table, moons, read_csv, split
+from microgradnet.debugging import debug
 from microgradnet.drawing import draw, render
 from microgradnet.engine import Value
+from microgradnet.expressions import expression
 from microgradnet.plotting import POINTS, text_curve, text_map
+from microgradnet.prompting import Prompt, told
 from microgradnet.training import Row, accuracy, fit, majority, predicted, progress
 
 EXAMPLES = """\
@@ -23,11 +29,23 @@ examples:
   python -m microgradnet train iris.csv                 the last column is the class
   python -m microgradnet train iris.csv --target species --hidden 8,8 --epochs 50
 """
+STEPPED = """\
+examples:
+  python -m microgradnet step "tanh(x*w + b)" x=2 w=-3 b=7
+  python -m microgradnet step "n = x*w + b; o = tanh(n)" x=2 w=-3 b=7 --all
+  python -m microgradnet step "-log(sigmoid(x))" x=0.5 --html steps.html
+"""
+DRAWN = """\
+examples:
+  python -m microgradnet graph "tanh(x*w + b)" x=2 w=-3 b=7
+  python -m microgradnet graph "n = x*w + b; o = tanh(n)" x=2 w=-3 b=7 -o neuron.png
+  python -m microgradnet graph "x**2 + 3*x" x=-1.5 --no-backward
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; return the exit status: 0, 2 for bad input, 130 where Ctrl-C ended it."""
-    options = _parser().parse_args(arguments)
+    options = _parser().parse_args(_spaced(sys.argv[1:] if arguments is None else arguments))
     try:
         status = int(options.run(options))
         sys.stdout.flush()
@@ -36,7 +54,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except (ValueError, ArithmeticError, OSError) as error:
-        print(f"microgradnet: {error}", file=sys.stderr)
+        print(f"microgradnet: {told(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("microgradnet: stopped", file=sys.stderr)
@@ -143,6 +161,58 @@ def _picture(value: Value, path: Path, collapse: str | None) -> Path:
         return path
 
 
+def step(options: argparse.Namespace) -> int:
+    """Step through the backpropagation of an expression: at a prompt, as lines, or on a page."""
+    root = _expression(options)
+    if options.html is not None:
+        from microgradnet.pages import page
+
+        try:
+            page(root, options.html)
+        except RuntimeError as error:  # Graphviz is missing
+            raise OSError(str(error)) from None
+        print(f"wrote {options.html}")
+    if options.all:
+        prompt = Prompt()
+        for line in root.backward_steps():
+            prompt.say(str(line))
+    elif options.html is None:
+        debug(root, {})
+    return 0
+
+
+def graph(options: argparse.Namespace) -> int:
+    """Draw an expression, with its gradients."""
+    root = _expression(options)
+    if options.backward:
+        root.backward()
+    print(f"wrote {_picture(root, Path(options.out), None)}")
+    return 0
+
+
+def _expression(options: argparse.Namespace) -> Value:
+    numbers: dict[str, float] = {}
+    for word in options.numbers:
+        name, _, text = word.partition("=")
+        if not name.isidentifier() or not text:
+            raise ValueError(f"a number is given as NAME=NUMBER, not {word!r}; try x=2")
+        if name in numbers:
+            raise ValueError(f"a name is given one number, but {name!r} two; leave one out")
+        try:
+            numbers[name] = float(text)
+        except ValueError:
+            raise ValueError(f"{name} takes a number, not {text!r}; try {name}=2") from None
+    return expression(options.expression, numbers)[0]
+
+
+def _spaced(words: Sequence[str]) -> list[str]:
+    # argparse takes an expression that begins with a minus for an option, but not after a space.
+    if not words or words[0] not in ("step", "graph"):
+        return list(words)
+    option = re.compile("--|-h$|-o" if words[0] == "graph" else "--|-h$")
+    return [f" {word}" if word[:1] == "-" and not option.match(word) else word for word in words]
+
+
 def _sizes(text: str) -> list[int]:
     sizes = text.split(",") if text else []
     if not all(size.isdecimal() and int(size) for size in sizes):
@@ -177,4 +247,23 @@ def _parser() -> argparse.ArgumentParser:
     add("--test", type=float, default=0.25, metavar="SHARE", help="share held out (0.25)")
     add("--seed", type=int, default=0, metavar="N", help="the seed of everything random (0)")
     add("--out", default="pictures", metavar="DIR", help="folder for the drawings (pictures)")
+
+    for run, what, examples in (
+        (step, "step through the backpropagation of an expression", STEPPED),
+        (graph, "draw an expression with its gradients", DRAWN),
+    ):
+        command = commands.add_parser(
+            run.__name__, help=what, epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        command.set_defaults(run=run)
+        add = command.add_argument
+        add("expression", metavar="EXPRESSION", help='such as "n = x*w + b; tanh(n)"')
+        add("numbers", nargs="*", metavar="NAME=NUMBER", help="a number for each name")
+        if run is step:
+            add("--all", action="store_true", help="print every step, without a prompt")
+            add("--html", metavar="FILE", help="write the steps as a page for the browser")
+        else:
+            add("-o", "--out", default="graph.svg", metavar="FILE", help="the picture (graph.svg)")
+            add("--no-backward", dest="backward", action="store_false", help="without gradients")
     return parser

@@ -13,29 +13,34 @@ is nothing in it that could do anything else.
 import ast
 import math
 import operator
+import unicodedata
+import warnings
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from microgradnet.engine import Value, topological_order
-from microgradnet.naming import Names, printable
+from microgradnet.naming import Names
 from microgradnet.operations import OPERATIONS
 
 if TYPE_CHECKING:
     from microgradnet.stepping import Step
 
 LONGEST = 10_000  # characters
+SHOWN = 60  # of them in a message
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 OTHER_NAMES = {"max": "maximum", "min": "minimum", "pow": "power"}
 # The operations that people write; the others are parts of derivatives.
 HIDDEN = {"add", "sub", "mul", "div", "neg", "exponential", "constant_power", "slope", "identity"}
-OPERATORS: dict[type[ast.AST], Callable[..., Any]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul,
-    ast.Div: operator.truediv, ast.USub: operator.neg, ast.UAdd: operator.pos,
+OPERATORS: dict[type[ast.AST], str] = {
+    ast.Add: "add", ast.Sub: "sub", ast.Mult: "mul", ast.Div: "div", ast.USub: "neg",
+    ast.UAdd: "", ast.Pow: "power",
 }  # fmt: skip
 COMPARISONS: dict[type[ast.AST], Callable[..., bool]] = {
     ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt, ast.GtE: operator.ge,
     ast.Eq: operator.eq, ast.NotEq: operator.ne,
 }  # fmt: skip
+# What is read, and an example of it: an expression, or where `conditions` are let in, one of them.
+KINDS = {False: ("an expression", "tanh(x*w + b)"), True: ("a condition", "abs(after) > 10")}
 FIELDS = ("number", "local", "upstream", "contribution", "before", "after")
 
 
@@ -44,31 +49,38 @@ def expression(text: str, numbers: Mapping[str, float]) -> tuple[Value, dict[str
 
     `numbers` gives each variable its number. Assignments before the last expression, separated by
     `;` or new lines, name what they compute: "n = x*w + b; tanh(n)". ValueError for anything that
-    is not arithmetic, for an unknown name, and for a number that is not used.
+    is not arithmetic, for an unknown name, and for a number that is not used; ArithmeticError or
+    ValueError, as of floats, where it cannot be computed.
     """
-    leaves = {name: Value(x, label=name) for name, x in numbers.items()}
+    # Python reads names in one form of Unicode, in which the micro sign is the Greek letter.
+    given = ((unicodedata.normalize("NFKC", name), x) for name, x in numbers.items())
+    leaves = {name: Value(x, label=name) for name, x in given}
     known: dict[str, Any] = dict(leaves)
-    result: Any = None
-    for statement in _parsed(text).body:
+    body = _parsed(text).body
+    for statement in body:
         tree: ast.expr
         match statement:
+            case ast.Expr(tree) if statement is body[-1]:
+                result = _value(_evaluated(tree, known, text))
             case ast.Expr(tree):
-                result = _evaluated(tree, known, text)
+                part = _shown(_segment(tree, text))
+                raise ValueError(f"every part before the last has a name, not {part}; try n = ...")
             case ast.Assign([ast.Name(name)], tree):
                 if name in known:
                     raise ValueError(f"a name is given once, but {name!r} twice; choose another")
-                result = _evaluated(tree, known, text)
-                result = _value(result)
+                result = _value(_evaluated(tree, known, text))
                 if result.label:
                     result = OPERATIONS["identity"](result)
                 result.label = name
                 known[name] = result
             case _:
                 _refuse(statement, text)
-    result = _value(result)
     used = set(topological_order(result))
     if unused := [name for name, v in leaves.items() if v not in used]:
-        raise ValueError(f"every number is for a name in {text!r}, and {unused[0]!r} is in none")
+        raise ValueError(
+            f"a number is given to what the result is computed from, not to {unused[0]!r}; "
+            "leave it out"
+        )
     return result, leaves
 
 
@@ -84,37 +96,35 @@ class Condition:
         self.text = text.strip()
         self.value: Value | None = None
         self.tree: ast.expr | None = None
+        if self.text in ("nan", "inf"):
+            return
         try:
             self.value = names.find(self.text)
             return
         except KeyError as error:
             unknown = str(error.args[0])
-        if self.text in ("nan", "inf"):
-            return
-        match _parsed(self.text).body:
+        match _parsed(self.text, conditions=True).body:
             case [ast.Expr(ast.Compare() | ast.BoolOp() | ast.UnaryOp(ast.Not()) as tree)]:
+                # On nan everything can be computed that there is: what raises is the condition.
+                _evaluated(tree, dict.fromkeys(FIELDS, math.nan), self.text, conditions=True)
                 self.tree = tree
-                _evaluated(tree, dict.fromkeys(FIELDS, 1.0), self.text, conditions=True)
             case [ast.Expr(ast.Name() | ast.Attribute() | ast.Subscript())]:
-                raise ValueError(f"{unknown}; or a condition, such as abs(after) > 10")
+                raise ValueError(f"{unknown}; or a condition, such as {KINDS[True][1]}")
             case _:
                 raise ValueError(
-                    f"a condition is nan, inf, a name or a comparison, not {self.text!r}; "
-                    "try abs(after) > 10"
+                    "a condition is nan, inf, a name or a comparison, "
+                    f"not {_shown(self.text)}; try {KINDS[True][1]}"
                 )
 
     def meets(self, step: "Step") -> bool:
-        """Return whether the condition holds at a step; False where it cannot be computed."""
+        """Return whether the condition holds at a step; what cannot be computed there is nan."""
         if self.value is not None:
             return step.operand is self.value
         if self.tree is None:
             test = math.isnan if self.text == "nan" else math.isinf
             return test(step.contribution) or test(step.after)
         known = {name: getattr(step, name) for name in FIELDS}
-        try:
-            return bool(_evaluated(self.tree, known, self.text, conditions=True))
-        except (ArithmeticError, ValueError):
-            return False
+        return bool(_evaluated(self.tree, known, self.text, conditions=True, failed=math.nan))
 
 
 def functions() -> list[str]:
@@ -126,27 +136,41 @@ def functions() -> list[str]:
 # ---- parsing and evaluation ----------------------------------------------------------------------
 
 
-def _parsed(text: str) -> ast.Module:
+def _parsed(text: str, conditions: bool = False) -> ast.Module:
+    kind, example = KINDS[conditions]
     if len(text) > LONGEST:
-        raise ValueError(f"an expression has at most {LONGEST} characters, not {len(text)}")
+        raise ValueError(
+            f"{kind} has at most {LONGEST:,} characters, not {len(text):,}; shorten it"
+        )
     try:
-        module = ast.parse(text.strip())
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of Python, about what is refused below
+            module = ast.parse(text.strip())
     except SyntaxError as error:
-        where = f"at character {error.offset}" if error.offset else ""
-        raise ValueError(f"{text!r} is no expression: {error.msg} {where}".rstrip()) from None
+        where = f" at character {error.offset}" if error.offset else ""
+        what = error.msg.partition(";")[0]
+        raise ValueError(
+            f"{kind} is arithmetic, not {_shown(text)} ({what}{where}); try {example}"
+        ) from None
+    except ValueError:  # half of a surrogate pair; in 3.11.0 also a null byte
+        raise ValueError(f"{kind} is text, not {_shown(text)}; try {example}") from None
     except (RecursionError, MemoryError):
         raise ValueError(
-            "an expression is nested less deep; name its parts: n = ...; ..."
+            f"{kind} is nested less deep than {_shown(text)}; name its parts: n = ...; ..."
         ) from None
     if not module.body:
-        raise ValueError('an expression is needed, not ""; try "tanh(x*w + b)"')
+        raise ValueError(f"{kind} is needed, not {_shown(text)}; try {example}")
     return module
 
 
 def _evaluated(
-    tree: ast.expr, known: Mapping[str, Any], text: str, conditions: bool = False
-) -> Any:
-    """Return the value of a tree, operands before results, without recursion."""
+    tree: ast.expr, known: Mapping[str, Any], text: str, conditions: bool = False,
+    failed: float | None = None,
+) -> Any:  # fmt: skip
+    """Return the value of a tree, operands before results, without recursion.
+
+    `failed` is the result of what cannot be computed; None raises.
+    """
     results: list[Any] = []
     todo: list[tuple[ast.expr, bool]] = [(tree, False)]
     while todo:
@@ -158,7 +182,12 @@ def _evaluated(
             continue
         values = results[len(results) - len(operands) :]
         del results[len(results) - len(operands) :]
-        results.append(_applied(node, values, known, text))
+        try:
+            results.append(_applied(node, values, known, conditions))
+        except (ArithmeticError, ValueError):
+            if failed is None:
+                raise
+            results.append(failed)
     return results[0]
 
 
@@ -168,7 +197,7 @@ def _operands(node: ast.expr, text: str, conditions: bool) -> list[ast.expr]:
             return []
         case ast.Name():
             return []
-        case ast.BinOp(left, op, right) if type(op) in OPERATORS or isinstance(op, ast.Pow):
+        case ast.BinOp(left, op, right) if type(op) in OPERATORS:
             return [left, right]
         case ast.UnaryOp(op, operand) if type(op) in OPERATORS:
             return [operand]
@@ -184,53 +213,72 @@ def _operands(node: ast.expr, text: str, conditions: bool) -> list[ast.expr]:
             return parts
         case ast.UnaryOp(ast.Not(), operand) if conditions:
             return [operand]
-    _refuse(node, text)
+    _refuse(node, text, conditions)
 
 
-def _applied(node: ast.expr, values: list[Any], known: Mapping[str, Any], text: str) -> Any:
+def _applied(node: ast.expr, values: list[Any], known: Mapping[str, Any], conditions: bool) -> Any:
     match node:
         case ast.Constant(int() | float() as x):
             return _float(x)
         case ast.Name(name):
-            return _found(name, known)
-        case ast.BinOp(_, ast.Pow(), _):
-            x, y = values
-            if isinstance(x, Value):
-                return x**y
-            return y.__rpow__(x) if isinstance(y, Value) else OPERATIONS["power"](x, y)
-        case ast.BinOp(_, op, _) | ast.UnaryOp(op, _) if type(op) in OPERATORS:
-            return OPERATORS[type(op)](*values)
+            return _found(name, known, conditions)
+        case ast.UnaryOp(ast.Not()):
+            return not values[0]
+        case ast.UnaryOp(ast.UAdd()):
+            return values[0]
+        case ast.BinOp(_, ast.Pow(), _) if len({isinstance(v, Value) for v in values}) == 2:
+            left = isinstance(values[0], Value)  # the number on the other side is a constant
+            return _computed("constant_power" if left else "exponential", values)
+        case ast.BinOp(_, op, _) | ast.UnaryOp(op, _):
+            return _computed(OPERATORS[type(op)], values)
         case ast.Call(ast.Name(name)) | ast.Call(ast.Attribute(_, name)):
             return _called(name, values)
         case ast.Compare(_, ops, _):
             pairs = zip(ops, values, values[1:], strict=False)
             return all(COMPARISONS[type(op)](x, y) for op, x, y in pairs)
-        case ast.BoolOp(op):
-            return all(values) if isinstance(op, ast.And) else any(values)
-    return not values[0]
+    return (all if isinstance(node.op, ast.And) else any)(values)  # type: ignore[attr-defined]
 
 
 def _called(name: str, values: list[Any]) -> Any:
-    if name == "clip" and len(values) == 3:
-        return OPERATIONS["minimum"](OPERATIONS["maximum"](values[0], values[1]), values[2])
-    rule = OPERATIONS.get(OTHER_NAMES.get(name, name))
     if name not in functions():
-        raise ValueError(
-            f"no operation is called {printable(name)!r}; try {', '.join(functions())}"
-        )
-    least = len(rule.partials) - (rule.default is not None) if rule else 3
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, functions()) or functions()
+        raise ValueError(f"no operation is called {_shown(name)}; try {', '.join(near)}")
+    if name == "clip" and len(values) == 3:
+        return _computed("minimum", [_computed("maximum", values[:2]), values[2]])
+    rule = OPERATIONS.get(OTHER_NAMES.get(name, name))
     most = len(rule.partials) if rule else 3
-    if not rule or not least <= len(values) <= most:
-        raise ValueError(f"{name}() takes {most} operands, not {len(values)}")
-    return rule(*values)
+    if not rule or not most - (rule.default is not None) <= len(values) <= most:
+        raise ValueError(
+            f"{name}() takes {most} operand{'s' * (most > 1)}, not {len(values)}; "
+            f"try {name}({', '.join('xyz'[:most])})"
+        )
+    return _computed(rule.name, values)
 
 
-def _found(name: str, known: Mapping[str, Any]) -> Any:
+def _computed(name: str, values: list[Any]) -> Any:
+    rule = OPERATIONS[name]
+    try:
+        return rule(*values)
+    except (ArithmeticError, ValueError) as error:
+        if not any(isinstance(v, Value) for v in values):  # else it has this note
+            pairs = zip("xy", values, strict=False)
+            operands = ", ".join(f"{letter} = {x!r}" for letter, x in pairs)
+            error.add_note(f"in {rule.symbol} with {operands}; {rule.remedy}")
+        raise
+
+
+def _found(name: str, known: Mapping[str, Any], conditions: bool) -> Any:
     if name in known:
         return known[name]
     if name in CONSTANTS:
         return CONSTANTS[name]
-    raise ValueError(f"{name!r} has no number; give one, such as {name}=2")
+    if conditions:
+        raise ValueError(
+            f"a condition compares {', '.join(FIELDS)}, not {name!r}; try {KINDS[True][1]}"
+        )
+    raise ValueError(f"a name takes a number, and {name!r} has none; give one, such as {name}=2")
 
 
 def _float(x: float) -> float:
@@ -244,9 +292,19 @@ def _value(x: Any) -> Value:
     return x if isinstance(x, Value) else Value(x)
 
 
-def _refuse(node: ast.AST, text: str) -> NoReturn:
-    part = ast.get_source_segment(text.strip(), node) or text
+def _segment(node: ast.AST, text: str) -> str:
+    return ast.get_source_segment(text.strip(), node) or text
+
+
+def _shown(text: str) -> str:
+    return repr(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
+
+
+def _refuse(node: ast.AST, text: str, conditions: bool = False) -> NoReturn:
+    part = _shown(_segment(node, text))
+    kind, example = KINDS[conditions]
+    if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
+        example = "x ** 2"
     raise ValueError(
-        f"an expression has numbers, names, + - * / ** and operations, not {part!r}; "
-        "try tanh(x*w + b)"
+        f"{kind} has numbers, names, + - * / ** and operations, not {part}; try {example}"
     )

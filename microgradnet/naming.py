@@ -19,13 +19,15 @@ from microgradnet.nn import Module
 LONGEST = 24  # characters of an expression that is used as a name
 HOLDERS = (Value, Module, list, tuple, dict)
 INFIX = ("+", "-", "*", "/", "**")
-ATOM = re.compile(r"-?[\w.\[\]']+|\w+\([^()]*\)")
+ATOM = re.compile(r"[\w.\[\]']+|\w+\([^()]*\)")  # not -x: as a base, -x ** 2 is -(x ** 2)
 
 
 class Names:
     """The names of the Values below a root, each its own; constants are named by their number."""
 
     def __init__(self, root: Value, names: Mapping[str, object] | None = None) -> None:
+        if not isinstance(root, Value):
+            raise TypeError(f"a graph is that of a Value, not {root!r}; pass a result, as a loss")
         self.root, self.given = root, named(names or {})
 
     def __call__(self, v: Value) -> str:
@@ -66,7 +68,7 @@ class Names:
                 names[v] = digits(v)
                 continue
             name = stem = own or _expression(v, names) or f"v{i}"
-            while name in count or (not own and name in taken):
+            while name in count or (name != own and name in taken):
                 count[stem] = count.get(stem, 1) + 1
                 name = f"{stem}_{count[stem]}"
             count.setdefault(name, 1)
@@ -123,8 +125,8 @@ def digits(x: float | Value) -> str:
 def bracketed(name: str) -> str:
     """Return a name as an operand of a formula: in brackets where it is not one word.
 
-    >>> bracketed("x*w"), bracketed("layers.0.b"), bracketed("tanh(x)")
-    ('(x*w)', 'layers.0.b', 'tanh(x)')
+    >>> bracketed("x*w"), bracketed("-2"), bracketed("layers.0.b"), bracketed("tanh(x)")
+    ('(x*w)', '(-2)', 'layers.0.b', 'tanh(x)')
     """
     return name if ATOM.fullmatch(name) else f"({name})"
 

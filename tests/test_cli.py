@@ -1,7 +1,9 @@
 """The command line, as a person would use it: train, look at the output, make mistakes."""
 
+import io
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -181,3 +183,193 @@ def test_a_wide_network_is_drawn_by_layer(tmp_path, monkeypatch) -> None:
     assert main(["train", "--epochs", "1", "--hidden", "1600", "--batch", "200"]) == 0
     network = Path("pictures", "network.svg").read_text(encoding="utf-8")
     assert ">layers.0<" in network
+
+
+# ---- step and graph ------------------------------------------------------------------------------
+
+NEURON = "x1w1 = x1*w1; x2w2 = x2*w2; s = x1w1 + x2w2; n = s + b; o = tanh(n)"
+NEURON_NUMBERS = ["x1=2", "x2=0", "w1=-3", "w2=1", "b=6.8813735870195432"]
+NEURON_STEPS = """\
+   1  n.grad    += 0.5 * 1 = 0.5             -> 0.5       d(o)/d(n) = 1 - o ** 2
+   2  s.grad    += 1 * 0.5 = 0.5             -> 0.5       d(n)/d(s) = 1
+   3  b.grad    += 1 * 0.5 = 0.5             -> 0.5       d(n)/d(b) = 1
+   4  x1w1.grad += 1 * 0.5 = 0.5             -> 0.5       d(s)/d(x1w1) = 1
+   5  x2w2.grad += 1 * 0.5 = 0.5             -> 0.5       d(s)/d(x2w2) = 1
+   6  x2.grad   += 1 * 0.5 = 0.5             -> 0.5       d(x2w2)/d(x2) = w2
+   7  w2.grad   += 0 * 0.5 = 0               -> 0         d(x2w2)/d(w2) = x2
+   8  x1.grad   += -3 * 0.5 = -1.5           -> -1.5      d(x1w1)/d(x1) = w1
+   9  w1.grad   += 2 * 0.5 = 1               -> 1         d(x1w1)/d(w1) = x1
+"""
+
+
+def test_every_step_of_an_expression_is_printed(capsys):
+    """step --all prints each contribution of Karpathy's neuron, in 80 columns."""
+    assert main(["step", NEURON, *NEURON_NUMBERS, "--all"]) == 0
+    assert capsys.readouterr().out == NEURON_STEPS
+    assert max(map(len, NEURON_STEPS.splitlines())) <= 80
+
+
+def test_step_opens_a_prompt(tmp_path):
+    """Commands from a pipe move through the expression, and the end of the pipe is the end."""
+    done = run("step", "x*w + b", "x=2", "w=-3", "b=7", cwd=tmp_path, input="s\np x\nu w\n")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith(
+        "x*w+b = 1: 5 values, 4 steps of backward(); no grad is changed\n"
+    )
+    assert "x.grad = ·, not computed yet: to come from step 3" in done.stdout
+    assert "   4  w.grad     += 2 * 1 = 2 " in done.stdout
+
+
+def test_step_writes_a_page(tmp_path, monkeypatch, capsys):
+    """--html writes the page, and opens no prompt."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["step", NEURON, *NEURON_NUMBERS, "--html", "steps.html"]) == 0
+    assert capsys.readouterr().out == "wrote steps.html\n"
+    assert "<html" in Path("steps.html").read_text(encoding="utf-8")
+    assert main(["step", "x*x", "x=3", "--all", "--html", "steps.html"]) == 0
+    assert capsys.readouterr().out.count("x.grad += 3 * 1") == 2
+
+
+def test_graph_draws_an_expression(tmp_path, monkeypatch, capsys):
+    """graph.svg, or another file; with the gradients of a backward, or without."""
+    monkeypatch.chdir(tmp_path)
+    words = ["graph", NEURON, *NEURON_NUMBERS]
+    assert main(words) == main([*words, "-o", "n.dot"]) == 0
+    assert main([*words, "--no-backward", "--out", "plain.dot"]) == 0
+    assert capsys.readouterr().out == "wrote graph.svg\nwrote n.dot\nwrote plain.dot\n"
+    assert "x1w1" in Path("graph.svg").read_text(encoding="utf-8")
+    graph, plain = (Path(name).read_text(encoding="utf-8") for name in ("n.dot", "plain.dot"))
+    assert "grad -1.5<" in graph
+    assert (plain.count("grad ·<"), graph.count("grad ·<")) == (10, 0)
+
+
+@pytest.mark.parametrize("text", ["-x", "-x*2", "-log(sigmoid(x))", "-(x + 1)**2 - x", "-.5*x"])
+@pytest.mark.parametrize("command", [["step", "--all"], ["graph", "-o", "graph.dot"]])
+def test_an_expression_may_begin_with_a_minus(command, text, tmp_path, monkeypatch, capsys):
+    """It is no option, wherever it stands."""
+    monkeypatch.chdir(tmp_path)
+    assert main([*command[:1], text, "x=0.5", *command[1:]]) == 0
+    assert main([*command, text, "x=-.5e0"]) == 0
+    assert capsys.readouterr().out
+
+
+STEP_FAULTS = {
+    "no number": (["x=two"], r"x takes a number, not 'two'; try x=2"),
+    "no name": (["2=x"], r"a number is given as NAME=NUMBER, not '2=x'; try x=2"),
+    "no equals sign": (["x"], r"a number is given as NAME=NUMBER, not 'x'; try x=2"),
+    "nothing after it": (["x="], r"a number is given as NAME=NUMBER, not 'x='; try x=2"),
+    "twice": (["x=1", "x=2"], r"a name is given one number, but 'x' two; leave one out"),
+    "missing": ([], r"a name takes a number, and 'x' has none; give one, such as x=2"),
+    "unused": (["x=1", "y=2"], r"computed from, not to 'y'; leave it out"),
+    "zero": (["x=0"], r"float division by zero; in / with .*; keep the denominator away from 0"),
+}
+BAD_EXPRESSIONS = {
+    "__import__('os').system('touch made')": "an expression has numbers, names",
+    "open('made', 'w')": "an expression has numbers, names",
+    "().__class__": "an expression has numbers, names",
+    "(lambda: 1)()": "an expression has numbers, names",
+    "[i for i in x]": "an expression has numbers, names",
+    "f'{x}'": "an expression has numbers, names",
+    "(y := 2)": "an expression has numbers, names",
+    "9**9**9": r"Numerical result out of range; in \*\* with x = 9\.0",
+    "9" * 5000: "an expression is arithmetic",
+    "(" * 10_000 + "x" + ")" * 10_000: "at most 10,000 characters, not 20,001; shorten it",
+    "-" * 9000 + "x": "nested less deep",
+    "x +": "an expression is arithmetic, not 'x \\+'",
+    "'\\d'": "an expression has numbers, names",
+    "": "an expression is needed, not ''; try",
+    "\ud800": "an expression is text",
+}
+
+
+@pytest.mark.parametrize("command", ["step", "graph"])
+@pytest.mark.parametrize("fault", STEP_FAULTS)
+def test_bad_numbers_get_one_line(command, fault, tmp_path, monkeypatch, capsys):
+    """Status 2, and one line: the rule, the offender, the remedy; nothing is written."""
+    words, message = STEP_FAULTS[fault]
+    monkeypatch.chdir(tmp_path)
+    assert main([command, "1/x", *words]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert re.search(message, printed.err), printed.err
+    assert (printed.out, list(tmp_path.iterdir())) == ("", [])
+
+
+@pytest.mark.parametrize("command", ["step", "graph"])
+@pytest.mark.parametrize("text", BAD_EXPRESSIONS, ids=lambda text: ascii(text[:20]))
+def test_bad_expressions_get_one_line(command, text, tmp_path, monkeypatch, capsys):
+    """Nothing that is not arithmetic is run, hangs, or ends in a stack trace."""
+    monkeypatch.chdir(tmp_path)
+    assert main([command, *["--"] * text.startswith("--"), text, "x=2"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err.count("\n") == 1
+    assert re.search(BAD_EXPRESSIONS[text], printed.err), printed.err
+    assert "; " in printed.err
+    assert (printed.out, list(tmp_path.iterdir())) == ("", [])
+
+
+def test_a_null_byte_is_refused(capsys):
+    """It cannot come from a shell, but main() can be called."""
+    assert main(["step", "x\0", "x=2"]) == 2
+    assert r"not 'x\x00'" in capsys.readouterr().err
+
+
+def test_a_derivative_that_does_not_exist_is_told(capsys):
+    """The steps before it are printed, then one line names the operation."""
+    assert main(["step", "sqrt(x) * 2", "x=0", "--all"]) == 2
+    printed = capsys.readouterr()
+    assert printed.out.startswith("   1  sqrt(x).grad += 2 * 1 = 2")
+    assert printed.err == (
+        "microgradnet: float division by zero; in the derivative of sqrt with x = 0.0; "
+        "keep the operand above 0\n"
+    )
+
+
+@pytest.mark.parametrize("command", ["step", "graph"])
+def test_the_examples_of_help_work(command, tmp_path, monkeypatch, capsys):
+    """Each command in the help can be copied, and ends well."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin", io.StringIO("s\nq\n"))
+    with pytest.raises(SystemExit) as stopped:
+        main([command, "--help"])
+    assert stopped.value.code == 0
+    examples = [
+        shlex.split(line)[3:]
+        for line in capsys.readouterr().out.splitlines()
+        if line.startswith("  python -m microgradnet ")
+    ]
+    assert len(examples) >= 3
+    for words in examples:
+        assert main(words) == 0
+    assert list(tmp_path.iterdir()) or command == "step"
+
+
+def test_step_and_graph_without_graphviz(tmp_path):
+    """graph leaves the DOT text and ends well; a page cannot be, and one line says why."""
+    code = (
+        "import shutil, sysconfig, sys; shutil.which = lambda *_, **__: None;"
+        "from microgradnet.cli import main; sys.exit(main(sys.argv[1:]))"
+    )
+
+    def without(*words):
+        return subprocess.run(
+            [sys.executable, "-c", code, *words], cwd=tmp_path, capture_output=True, text=True
+        )
+
+    done = without("graph", "x*x", "x=3")
+    assert (done.returncode, done.stdout) == (0, "wrote graph.dot\n")
+    assert done.stderr.count("\n") == 1
+    assert "pip install" in done.stderr
+    assert (tmp_path / "graph.dot").read_text(encoding="utf-8").startswith("digraph")
+    done = without("step", "x*x", "x=3", "--html", "steps.html")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.count("\n") == 1
+    assert "pip install" in done.stderr
+
+
+def test_names_that_the_output_cannot_show(tmp_path):
+    """A Greek name, where the output is ASCII, is written as Python writes it."""
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = run("step", "\u03b1*x", "\u03b1=2", "x=3", "--all", cwd=tmp_path, env=environment)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u03b1.grad += 3 * 1 = 3" in done.stdout
