@@ -1,226 +1,210 @@
-"""CSV files and their faults, NumPy's legacy random numbers, moons, splits, scaling, batches."""
+"""The data sets at hand, splits, scaling, batches, and the names that data.py gathers."""
 
 import gzip
+import json
 import math
 import random
+import tomllib
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from microgradnet.data import LegacyRandom, Scaler, batches, moons, read_csv, split
+from microgradnet import data
+from microgradnet.data import (
+    Encoding,
+    LegacyRandom,
+    Scaler,
+    batches,
+    one_hot,
+    permutation,
+    read_csv,
+    read_frame,
+    split,
+    targets,
+)
 
-IRIS = Path(__file__).parents[1] / "demos" / "data" / "iris.csv"
-GOOD = b"width,height,kind\n1,2.5,b\n-3e2,4,a\n"
-
-
-def written(tmp_path, content) -> Path:
-    """Return a new file with the content."""
-    path = tmp_path / "t.csv"
-    path.write_bytes(content)
-    return path
-
-
-# ---- read_csv ----------------------------------------------------------------------------------
-
-
-def test_a_table_has_points_and_class_indices(tmp_path) -> None:
-    """The last column is the target; its classes are sorted as text."""
-    table = read_csv(written(tmp_path, GOOD))
-    assert table.features == ["width", "height"]
-    assert table.points == [[1.0, 2.5], [-300.0, 4.0]]
-    assert (table.target, table.classes, table.targets) == ("kind", ["a", "b"], [1, 0])
-    assert table.path == str(tmp_path / "t.csv")
+ROOT = Path(__file__).resolve().parents[1]
+IRIS = ROOT / "demos" / "data" / "iris.csv"
+TABLES = [entry.name for entry in data.catalogue() if entry.task == "classification"]
 
 
-def test_iris_is_read_whole() -> None:
-    """150 flowers, 50 of each species."""
-    table = read_csv(IRIS)
-    assert table.classes == ["setosa", "versicolor", "virginica"]
-    assert table.points[0] == [5.1, 3.5, 1.4, 0.2]
-    assert Counter(table.targets) == {0: 50, 1: 50, 2: 50}
+# ---- the data sets at hand ---------------------------------------------------------------------
 
 
-def test_the_target_is_any_column_by_name(tmp_path) -> None:
-    """The other columns keep their order."""
-    table = read_csv(written(tmp_path, b"a,k,b\n1,x,2\n3,y,4\n"), target="k")
-    assert table.features == ["a", "b"]
-    assert table.points == [[1.0, 2.0], [3.0, 4.0]]
+def test_the_catalogue_lists_every_file_and_no_other() -> None:
+    """All that lies in demos/data is in it, once; every entry says whose it is."""
+    listed = [entry.file for entry in data.catalogue()]
+    lying = {path.name for path in (ROOT / "demos" / "data").iterdir()}
+    assert len(listed) == len(set(listed))
+    assert lying - {"README.md", "catalogue.json"} == set(listed)
+    for entry in data.catalogue():
+        assert all([entry.name, entry.description, entry.source, entry.licence])
+        assert entry.task in {"classification", "text", "weights"}
+        assert (entry.target != "") == (entry.task == "classification")
 
 
-def test_numeric_classes_are_in_order_of_size(tmp_path) -> None:
-    """10 comes after 9, and 9.0 is the class 9."""
-    table = read_csv(written(tmp_path, b"a,k\n1,10\n2,9\n3,9.0\n4,-1\n"))
-    assert (table.classes, table.targets) == (["-1", "9", "10"], [2, 1, 1, 0])
+def test_the_readme_of_the_data_agrees_with_the_catalogue() -> None:
+    """One line of its table for each data set, made of the same words."""
+    text = (ROOT / "demos" / "data" / "README.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("|")][2:]
+    assert rows == [
+        f"| {entry.name} | {entry.file} | {entry.rows:,} | {entry.columns or ''} "
+        f"| {entry.description} | {entry.source} | {entry.licence} |"
+        for entry in data.catalogue()
+    ]
 
 
-@pytest.mark.parametrize(
-    "content",
-    [
-        gzip.compress(GOOD),
-        b"\xef\xbb\xbf" + GOOD,
-        GOOD.replace(b"\n", b"\r\n"),
-        GOOD.replace(b"\n", b"\r"),
-        GOOD.replace(b"\n", b"\n\n"),
-        GOOD.rstrip(),
-        b'"width", "height", kind\n1 , "2.5",b \n -3e2,4, "a"\n',
-    ],
-    ids=["gzip", "BOM", "CRLF", "CR", "blank lines", "no last newline", "quotes and blanks"],
-)  # fmt: skip
-def test_the_same_table_in_other_clothes(tmp_path, content) -> None:
-    """Compression, byte order mark, line ends, blank lines, quotes: nothing of it changes it."""
-    table = read_csv(written(tmp_path, content))
-    assert table[1:] == (
-        ["width", "height"], [[1.0, 2.5], [-300.0, 4.0]], "kind", ["a", "b"], [1, 0],
-    )  # fmt: skip
+@pytest.mark.parametrize("name", TABLES)
+def test_a_data_set_has_the_size_that_the_catalogue_says(name) -> None:
+    """Its rows and columns, counted in the file; its target is one of them."""
+    (entry,) = (entry for entry in data.catalogue() if entry.name == name)
+    frame = read_frame(data.path(name))
+    assert (len(frame), len(frame.names)) == (entry.rows, entry.columns)
+    assert {entry.target, *entry.drop} <= set(frame.names)
+
+
+def test_the_other_files_have_the_size_that_the_catalogue_says() -> None:
+    """Names by lines, weights by entries."""
+    rows = {entry.name: entry.rows for entry in data.catalogue()}
+    assert len(data.path("names").read_text().split()) == rows["names"]
+    assert len(json.loads(data.path("initial_weights").read_text())) == rows["initial_weights"]
 
 
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("name", "features", "counts"),
     [
-        (b"", "line 1 takes two column names or more, not []; the file is empty"),
-        (b"\n \n", "the file is empty"),
-        (b"a,k\n", "rows below the header"),
-        (b"a;k\n1;2\n", "line 1 takes two column names or more, not ['a;k']; separate"),
-        (b"a,a,k\n1,2,x\n", "line 1, column 1 takes a name of its own, not 'a'; name the columns"),
-        (b"a,,k\n1,2,x\n", "line 1, column 2 takes a name of its own, not ''"),
-        (b"a,k\n1,x\n1,2,x\n", "line 3 takes 2 fields, as the header, not 3; quote"),
-        (b"a,k\n1,x\n1\n", "line 3 takes 2 fields, as the header, not 1"),
-        (b"a,k\n1,x\nred,y\n", "line 3, column 'a' takes a finite number, not 'red'; correct"),
-        (b"a,k\n1_0,x\n", "line 2, column 'a' takes a finite number, not '1_0'"),
-        (b"a,k\n1,x\n,y\n", "line 3, column 'a' takes a value, not ''; correct it, or remove"),
-        (b"a,k\n1,x\nNA,y\n", "line 3, column 'a' takes a value, not 'NA'"),
-        (b"a,k\n1,x\n?,y\n", "line 3, column 'a' takes a value, not '?'"),
-        (b"a,k\n1,\n", "line 2, column 'k' takes a value, not ''"),
-        (b"a,k\nnan,x\n", "line 2, column 'a' takes a value, not 'nan'"),
-        (b"a,k\n-inf,x\n", "line 2, column 'a' takes a finite number, not '-inf'"),
-        (b"a,k\n1e999,x\n", "line 2, column 'a' takes a finite number, not '1e999'"),
-        (b"a,k\n1,x\n\x1b[31m\n2\n", r"line 3 takes 2 fields, as the header, not 1"),
-        (b"a,k\n\x1b[31m,y\n", r"takes a finite number, not '\x1b[31m'"),
-        (b'a,k\n1,"x\ny"\n\nred,z\n', "line 5, column 'a' takes a finite number, not 'red'"),
-        (b'a,k\n1,x\n2,"y\n3,z\n', "line 3 takes fields between commas, but unexpected end"),
-        (b"a,k\n1,x\n2,\xff\n", r"line 3 takes text in UTF-8, not b'\xff'; save the file as CSV"),
-        (gzip.compress(GOOD)[:-9], "takes a readable file"),
+        ("iris", 4, {"setosa": 50, "versicolor": 50, "virginica": 50}),
+        ("exam_scores", 2, {"0": 40, "1": 60}),
+        ("titanic", 5, {"0": 809, "1": 500}),
+        ("sms_features", 3, {"0": 4825, "1": 747}),
+        ("spam7", 6, {"n": 2788, "y": 1813}),
+        ("mnist1000", 196, {str(k): 100 for k in range(10)}),
     ],
 )
-def test_a_fault_is_told_in_one_line(tmp_path, content, told) -> None:
-    """File, line, column, the offender and the remedy, whatever the file holds."""
-    path = written(tmp_path, content)
-    with pytest.raises(ValueError) as caught:  # noqa: PT011
-        read_csv(path)
-    message = str(caught.value)
-    assert told in message
-    assert repr(str(path)) in message
-    assert message.isprintable()
+def test_a_data_set_is_loaded_as_points_and_classes(name, features, counts) -> None:
+    """As many classes as are published, in finite numbers."""
+    table = data.load(name)
+    assert Counter(table.classes[k] for k in table.targets) == counts
+    assert len(table.points) == sum(counts.values())
+    assert {len(point) for point in table.points} == {features} == {len(table.features)}
+    assert all(math.isfinite(v) for point in table.points for v in point)
 
 
-def test_no_such_column_lists_the_columns(tmp_path) -> None:
-    """A wrong target is answered with the names to choose from."""
-    with pytest.raises(ValueError, match=r"not 'color'; take one of \['width', 'height', 'kind'\]"):
-        read_csv(written(tmp_path, GOOD), target="color")
+def test_digits_are_pixels() -> None:
+    """1,797 of 64 pixels from 0 to 16: those of scikit-learn, whose first is a zero."""
+    table = data.load("digits")
+    assert (len(table.points), table.classes) == (1797, [str(k) for k in range(10)])
+    assert table.points[0][:8] == [0.0, 0.0, 5.0, 13.0, 9.0, 1.0, 0.0, 0.0]
+    assert table.targets[:10] == list(range(10))
+    assert {v for point in table.points for v in point} == {float(v) for v in range(17)}
 
 
-def test_a_continuous_target_is_refused(tmp_path) -> None:
-    """22 different values in 30 rows are a measurement; 20 in 20 may still be classes."""
-    rows = [f"1,{min(i, 21)}.5" for i in range(30)]
-    with pytest.raises(ValueError, match="takes few classes, not 22 in 30 rows"):
-        read_csv(written(tmp_path, "\n".join(["a,k", *rows]).encode()))
-    assert len(read_csv(written(tmp_path, "\n".join(["a,k", *rows[:20]]).encode())).classes) == 20
+@pytest.mark.parametrize("name", ["digits", "mnist1000"])
+def test_a_packed_file_says_what_its_columns_are(name) -> None:
+    """A header of pixels and the digit, and no time, which would change with each packing."""
+    raw = data.path(name).read_bytes()
+    assert raw[4:8] == bytes(4)
+    names = gzip.decompress(raw).split(b"\n", 1)[0].decode().split(",")
+    assert names == [*(f"pixel_{i}" for i in range(len(names) - 1)), "digit"]
 
 
-def test_one_class_can_be_read_but_not_trained_on(tmp_path) -> None:
-    """A file to test on may hold one class; training asks first."""
-    read_csv(written(tmp_path, GOOD)).check_trainable()
-    table = read_csv(written(tmp_path, b"a,k\n1,x\n2,x\n"))
-    with pytest.raises(ValueError, match=r"column 'k' takes two classes or more, not \['x'\]"):
-        table.check_trainable()
+def test_numbers_are_loaded_as_read_csv_reads_them() -> None:
+    """Where a file has neither text nor gaps, both give the same table."""
+    assert data.load("iris") == read_csv(data.path("iris"), "species")
+    assert data.load("sms_features") == read_csv(data.path("sms_features"), "spam")
 
 
-def test_a_file_that_cannot_be_read_is_an_os_error(tmp_path) -> None:
-    """No such file and a directory keep their exception, with a readable line."""
-    with pytest.raises(FileNotFoundError, match=r"no\.csv.*No such file"):
-        read_csv(tmp_path / "no.csv")
-    with pytest.raises(OSError, match="takes a readable file"):
-        read_csv(tmp_path)
+def test_titanic_is_encoded_as_the_published_regression_has_it() -> None:
+    """Sex, age with 263 gaps filled by the median 28, class; the numbers of passengers dropped."""
+    frame = read_frame(data.path("titanic"))
+    assert frame.column("age").count("") == 263
+    encoding = Encoding.fit(frame, "survived", drop=["passenger"], missing="fill")
+    assert encoding.inputs == ["sex=female", "age", "class=1st", "class=2nd", "class=3rd"]
+    assert encoding.columns[1].fill == 28.0
+    points = encoding.transform(frame)
+    assert [points[15][k] for k in (0, 2, 3, 4)] == [0.0, 1.0, 0.0, 0.0]  # a man of unknown age
+    assert points[15][1] == (28.0 - encoding.columns[1].mean) / encoding.columns[1].deviation
+    survived = targets(frame, "survived").values
+    assert sum(survived) == 500
+    right = sum(point[0] == target for point, target in zip(points, survived, strict=True))
+    assert right / 1309 == pytest.approx(0.779985, abs=1e-6)  # women survive, men do not
+    tested = permutation(1309, seed=0)[891:]
+    right = sum(points[i][0] == survived[i] for i in tested)
+    assert right / 418 == pytest.approx(0.763158, abs=1e-6)
 
 
-# ---- random numbers and moons ------------------------------------------------------------------
-
-
-def test_legacy_random_gives_numpys_first_numbers() -> None:
-    """np.random.seed(0) is followed by these, to the bit."""
-    rng = LegacyRandom(0)
-    assert [rng.random() for _ in range(2)] == [0.5488135039273248, 0.7151893663724195]
-    rng, items = LegacyRandom(0), list(range(10))
-    assert [rng.randn() for _ in range(3)] == [
-        1.764052345967664, 0.4001572083672233, 0.9787379841057392,
-    ]  # fmt: skip
-    LegacyRandom(0).shuffle(items)
-    assert items == [2, 8, 4, 9, 1, 6, 7, 3, 0, 5]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 42, 1337, 2**32 - 1])
-def test_legacy_random_is_numpys(seed) -> None:
-    """A long mixture of calls gives the same bits."""
-    numpy = pytest.importorskip("numpy")
-    ours, theirs = LegacyRandom(seed), numpy.random.RandomState(seed)
-    for n in (1, 2, 63, 64, 65, 700):
-        assert [ours.randn() for _ in range(n)] == theirs.randn(n).tolist()
-        assert [ours.random() for _ in range(n)] == theirs.random_sample(n).tolist()
-        items, array = list(range(n)), numpy.arange(n)
-        ours.shuffle(items)
-        theirs.shuffle(array)
-        assert items == array.tolist()
-
-
-@pytest.mark.parametrize("seed", [-1, 2**32, 0.5, "1", None])
-def test_a_bad_seed_is_refused(seed) -> None:
-    """As in NumPy, a seed is a whole number of 32 bits."""
-    with pytest.raises(ValueError, match="takes a seed from 0"):
-        LegacyRandom(seed)
-
-
-def test_moons_are_those_of_scikit_learn() -> None:
-    """make_moons(200, noise=0.2) after np.random.seed(0), as in the WildML notebook."""
-    points, targets = moons(200, noise=0.20, seed=0)
-    published = [[0.7434611761955393, 0.46465632837724596], [1.6575566177861694, -0.63203156909789]]
-    for point, expected in zip(points, published, strict=False):
-        assert point == pytest.approx(expected, abs=1e-15)
-    assert targets[:3] == [0, 1, 1]
-    assert sum(targets) == 100
-    means = [math.fsum(column) / 200 for column in zip(*points, strict=True)]
-    assert means == pytest.approx([0.48592345, 0.25886688], abs=1e-8)
-
-
-@pytest.mark.parametrize(("n", "noise", "seed"), [(100, 0.1, 1337), (7, 0.0, 1), (2, 1.0, 2)])
-def test_moons_follow_scikit_learns_formula_on_numpy(n, noise, seed) -> None:
-    """The body of make_moons on NumPy's own generator, as micrograd's demo calls it (1337)."""
+def test_a_regression_on_titanic_reaches_its_published_weights() -> None:
+    """Bias, female, age, 1st, 2nd after 2,000 steps at rate 1 on the first 891 of a permutation."""
     np = pytest.importorskip("numpy")
-    rng = np.random.RandomState(seed)
-    outer, inner = np.linspace(0, np.pi, n // 2), np.linspace(0, np.pi, n - n // 2)
-    xs = np.append(np.cos(outer), 1 - np.cos(inner))
-    ys = np.append(np.sin(outer), 1 - np.sin(inner) - 0.5)
-    order = np.arange(n)
-    rng.shuffle(order)
-    expected = np.vstack([xs, ys]).T[order]
-    expected += rng.normal(scale=noise, size=expected.shape)
-    points, targets = moons(n, noise, seed)
-    assert np.abs(np.array(points) - expected).max() < 1e-15  # NumPy's cos may differ in a bit
-    assert targets == (order >= n // 2).tolist()
+    frame = read_frame(data.path("titanic"))
+    encoding = Encoding.fit(frame, "survived", drop=["passenger"], missing="fill")
+    points = np.array([[1.0, *point[:4]] for point in encoding.transform(frame)])
+    survived, order = np.array(targets(frame, "survived").values), permutation(1309, seed=0)
+    points, survived = points[order], survived[order]
+    weights = np.zeros(5)
+    for _ in range(2000):
+        output = 1 / (1 + np.exp(-points[:891] @ weights))
+        weights -= points[:891].T @ (output - survived[:891]) / 891
+    assert weights == pytest.approx([-2.415, 2.599, -0.411, 2.239, 0.993], abs=6e-4)
+    right = (points @ weights > 0) == survived
+    assert right[:891].mean() == pytest.approx(0.797980, abs=1e-6)
+    assert right[891:].mean() == pytest.approx(0.760766, abs=1e-6)
 
 
-def test_moons_take_a_generator_and_go_on_with_it() -> None:
-    """A LegacyRandom is used as it stands, so that weights can follow from the same one."""
-    rng = LegacyRandom(5)
-    assert moons(10, 0.1, rng) == moons(10, 0.1, 5)
-    assert moons(10, 0.1, rng) != moons(10, 0.1, 5)
+def test_the_shipped_weights_are_those_of_the_generator() -> None:
+    """Trask's 2 random() - 1 after seed 1, WildML's randn() / sqrt(inputs) after seed 0."""
+    weights = json.loads(data.path("initial_weights").read_text())
+    rng = LegacyRandom(1)
+    assert [2 * rng.random() - 1 for _ in range(3)] == weights["trask_2layer_seed1_syn0_3x1"]
+    rng = LegacyRandom(0)
+    for name, rows, columns in (("W1", 2, 3), ("W2", 3, 2)):
+        drawn = [[rng.randn() / math.sqrt(rows) for _ in range(columns)] for _ in range(rows)]
+        assert drawn == weights["wildml_seed0_h3"][name]
 
 
-@pytest.mark.parametrize(("n", "noise"), [(1, 0.1), (2.5, 0.1), (10, -1.0), (10, math.nan)])
-def test_moons_refuse_bad_sizes_and_noise(n, noise) -> None:
-    """Two points or more; noise 0 or more."""
-    with pytest.raises(ValueError, match=r"moons\(\) takes"):
-        moons(n, noise)
+@pytest.mark.parametrize("name", ["mnist", "", "../iris", None])
+def test_a_data_set_that_is_not_there_is_told(name) -> None:
+    """With those that are; a name is never a path."""
+    for take in (data.load, data.path):
+        with pytest.raises(ValueError, match=r"data has iris, .*, names, .*, not .*; take one"):
+            take(name)
+
+
+@pytest.mark.parametrize("name", ["names", "initial_weights"])
+def test_what_has_no_classes_is_not_loaded(name) -> None:
+    """The error names the way to its file."""
+    told = (
+        rf"load\(\) takes a data set of points and classes, not '{name}'; read .*path\('{name}'\)"
+    )
+    with pytest.raises(ValueError, match=told):
+        data.load(name)
+
+
+def test_the_data_lie_in_the_checkout() -> None:
+    """Of an installed package they lie inside it, where the wheel puts them."""
+    assert data.folder() == ROOT / "demos" / "data"
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
+    assert wheel["force-include"] == {"demos/data": "microgradnet/_data"}
+
+
+def test_an_installed_package_has_the_data_in_it(tmp_path, monkeypatch) -> None:
+    """The folder in the package is found first; without any, the error says where they are not."""
+    monkeypatch.setattr(data, "__file__", str(tmp_path / "microgradnet" / "data.py"))
+    with pytest.raises(FileNotFoundError, match=r"_data.*demos.*install microgradnet again"):
+        data.folder()
+    inside = tmp_path / "microgradnet" / "_data"
+    inside.mkdir(parents=True)
+    (inside / "catalogue.json").write_bytes((IRIS.parent / "catalogue.json").read_bytes())
+    assert data.path("iris") == inside / "iris.csv"
+
+
+def test_data_gathers_what_the_rooms_above_have() -> None:
+    """Each name in __all__ is there, and what tables.py and toys.py make is among them."""
+    assert all(hasattr(data, name) for name in data.__all__)
+    assert data.__all__ == sorted(data.__all__)
+    assert {"Encoding", "read_frame", "moons", "spiral", "Scaler", "load"} <= set(data.__all__)
 
 
 # ---- split, Scaler, batches --------------------------------------------------------------------
@@ -255,6 +239,26 @@ def test_split_is_decided_by_the_seed() -> None:
     """The same seed gives the same parts, another seed others."""
     parts = [split(range(50), [0] * 50, seed=seed) for seed in (3, 3, 4)]
     assert parts[0] == parts[1] != parts[2]
+
+
+def test_split_may_be_plain_random() -> None:
+    """Without strata each row has the same chance, and repeated numbers have no more of it."""
+    values = [0.5] * 10 + [i / 7 for i in range(90)]
+    drawn: Counter[int] = Counter()
+    for seed in range(200):
+        (_, _), (_, tested) = split(range(100), values, test=0.2, seed=seed, stratify=False)
+        assert len(tested) == 20
+        drawn[tested.count(0.5)] += 1
+    mean = sum(k * count for k, count in drawn.items()) / 200
+    assert mean == pytest.approx(2.0, abs=0.3)  # its deviation over 200 draws is 0.08
+    assert len(drawn) > 3
+
+
+def test_split_without_strata_takes_any_targets() -> None:
+    """Also lists of numbers, which cannot be counted as classes."""
+    train, test = split(range(4), [[0.0], [1.0], [2.0], [3.0]], test=0.25, stratify=False)
+    assert sorted(train[1] + test[1]) == [[0.0], [1.0], [2.0], [3.0]]
+    assert [[float(i)] for i in train[0]] == train[1]
 
 
 def test_split_takes_targets_that_are_all_different() -> None:
@@ -304,6 +308,13 @@ def test_a_scaler_takes_columns_of_any_size() -> None:
         assert Scaler.fit([[size], [-size]]).transform([[size]]) == [[pytest.approx(1.0)]]
 
 
+def test_a_scaler_refuses_a_column_past_floats() -> None:
+    """Where the mean or the deviation would be infinite."""
+    for rows in ([[1.7e308], [-1.7e308]], [[1.7e308], [1.6e308]]):
+        with pytest.raises(ValueError, match=r"Scaler\.fit\(\) takes numbers of a smaller range"):
+            Scaler.fit(rows)
+
+
 @pytest.mark.parametrize("rows", [[], [[1.0], [1.0, 2.0]], [[1.0], [math.nan]]])
 def test_a_scaler_refuses_what_has_no_columns_of_numbers(rows) -> None:
     """No rows, ragged rows and nan are errors."""
@@ -338,3 +349,21 @@ def test_a_bad_batch_size_is_refused_at_once(size) -> None:
     """The error comes with the call, not with the first batch."""
     with pytest.raises(ValueError, match="takes a size of 1 or more"):
         batches([1, 2], size, random.Random(0))
+
+
+# ---- one_hot -----------------------------------------------------------------------------------
+
+
+def test_one_hot_has_a_single_1() -> None:
+    """At the index, whatever the count."""
+    assert one_hot(0, 1) == [1.0]
+    assert [one_hot(k, 3) for k in range(3)] == [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
+
+
+@pytest.mark.parametrize(
+    ("index", "count"), [(3, 3), (-1, 3), (0, 0), (1.0, 3), (0, 2.5), ("0", 1)]
+)
+def test_one_hot_refuses_an_index_outside(index, count) -> None:
+    """-1 is not the last."""
+    with pytest.raises(ValueError, match=r"one_hot\(\) takes an index from 0 to below the count"):
+        one_hot(index, count)
