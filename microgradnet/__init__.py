@@ -29,25 +29,32 @@ if TYPE_CHECKING:
     )
     from microgradnet.checking import gradcheck
     from microgradnet.compiling import compile
+    from microgradnet.debugging import debug
     from microgradnet.drawing import draw, render
     from microgradnet.explaining import anomaly, explain, what_if
     from microgradnet.lines import record_lines
+    from microgradnet.pages import page
+    from microgradnet.saving import load, save
     from microgradnet.stepping import watch
     from microgradnet.training import fit
 
 __all__ = [
-    "Value", "anomaly", "compile", "data", "draw", "explain", "fit", "functional", "grad",
-    "gradcheck", "gradient", "hessian", "hvp", "jacobian", "jvp", "losses", "nn", "optim",
-    "record_lines", "render", "value_and_grad", "vjp", "watch", "what_if", "zero_grad",
+    "Value", "anomaly", "compile", "data", "debug", "draw", "explain", "fit", "functional", "grad",
+    "gradcheck", "gradient", "hessian", "hvp", "jacobian", "jvp", "load", "losses", "nn", "optim",
+    "page", "record_lines", "render", "save", "value_and_grad", "vjp", "watch", "what_if",
+    "zero_grad",
 ]  # fmt: skip
 
 _MODULES = {
     "calculus": ("grad", "gradient", "hessian", "hvp", "jacobian", "jvp", "value_and_grad", "vjp"),
     "checking": ("gradcheck",),
     "compiling": ("compile",),
+    "debugging": ("debug",),
     "drawing": ("draw", "render"),
     "explaining": ("anomaly", "explain", "what_if"),
     "lines": ("record_lines",),
+    "pages": ("page",),
+    "saving": ("load", "save"),
     "stepping": ("watch",),
     "training": ("fit",),
 }

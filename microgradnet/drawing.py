@@ -94,7 +94,7 @@ def _digraph(plan: Plan, derivatives: bool, names: dict[Value, str]) -> Any:
     # of a loss is 1, and beside it all of a trained network would be white.
     near = [v for box in ids if isinstance(box, Table) for v in [*box.rows, *box.outputs]]
     near += [v for v in ids if isinstance(v, Value) and not v.rule and (v.label or v in names)]
-    scale = _largest(v.grad for v in near) or _largest(v.grad for v in plan.values)
+    scale = largest(v.grad for v in near) or largest(v.grad for v in plan.values)
     for box, key in ids.items():
         drawn = _table(box, names, scale) if isinstance(box, Table) else _card(box, names, scale)
         label, shown = drawn
@@ -102,7 +102,7 @@ def _digraph(plan: Plan, derivatives: bool, names: dict[Value, str]) -> Any:
         digraph.node(key, label, id=key, tooltip=tooltip)
     edges = _edges(plan, ids)
     ends = {plan.home.get(v, v) for v in near}
-    widest = _largest(e.flow for e in edges if e.tail in ends) or _largest(e.flow for e in edges)
+    widest = largest(e.flow for e in edges if e.tail in ends) or largest(e.flow for e in edges)
     for edge in edges:
         colour, width = GREY, 1.0
         if edge.flow and math.isfinite(edge.flow):
@@ -160,7 +160,9 @@ def _local(z: Value, i: int) -> tuple[str, float]:
     if found is None:
         return "", 0.0
     local, closed = found
-    return digits(local), 0.0 if closed else z.grad * local
+    # In the middle of a walk nothing has flowed yet to an operand without a gradient.
+    still = closed or z.args[i].grad is NOT_COMPUTED
+    return digits(local), 0.0 if still else z.grad * local
 
 
 def _card(v: Value, names: Mapping[Value, str], scale: float) -> tuple[str, list[Value]]:
@@ -173,10 +175,7 @@ def _card(v: Value, names: Mapping[Value, str], scale: float) -> tuple[str, list
     title = f"<B>{_text(name, LONGEST)}</B>" if name else op
     if name and v.rule:
         title += " " + _font(f"= {op}", GREY)
-    # A parameter by its name: w, b1, weights[0], layers.0.neurons.2.w.1
-    stem = name.rstrip("0123456789.[]_").rpartition(".")[2].lower()
-    leaf = PARAMETER if stem in ("w", "b", "weight", "weights", "bias", "biases") else INPUT
-    return _html(_cell(title, "white" if v.rule else leaf, 2), numbers), [v]
+    return _html(_cell(title, "white" if v.rule else leaf_colour(name), 2), numbers), [v]
 
 
 def _table(table: Table, names: Mapping[Value, str], scale: float) -> tuple[str, list[Value]]:
@@ -208,10 +207,21 @@ def _gradient(values: Sequence[Value], scale: float, word: str = "grad") -> str:
     text = f"{word} {digits(grad if word == 'grad' else abs(grad))}"
     if not grad or not math.isfinite(grad):
         return _cell(text, AMBER if grad else PALE)
-    depth = 0.05 + 0.7 * min(1.0, abs(grad) / scale) ** 0.5  # so that the smallest is not white
-    mixed = [round(255 + (part - 255) * depth) for part in (RED if grad > 0.0 else BLUE)]
+    share = depth(grad, scale)
+    mixed = [round(255 + (part - 255) * share) for part in (RED if grad > 0.0 else BLUE)]
     light = 0.299 * mixed[0] + 0.587 * mixed[1] + 0.114 * mixed[2]  # luma, ITU-R BT.601
     return _cell(_font(text, "white") if light < 140 else text, _hex(mixed))
+
+
+def leaf_colour(name: str) -> str:
+    """Return the colour of an input, or of a parameter: that is w, b1, layers.0.neurons.2.w.1."""
+    stem = name.rstrip("0123456789.[]_").rpartition(".")[2].lower()
+    return PARAMETER if stem in ("w", "b", "weight", "weights", "bias", "biases") else INPUT
+
+
+def depth(grad: float, scale: float) -> float:
+    """Return how much of its colour a gradient's cell has, so that the smallest is not white."""
+    return 0.05 + 0.7 * math.sqrt(min(1.0, abs(grad) / scale))
 
 
 def _cell(text: str, colour: str = "white", span: int = 1, align: str = "CENTER") -> str:
@@ -230,7 +240,8 @@ def _hex(colour: Sequence[int]) -> str:
     return "#{:02x}{:02x}{:02x}".format(*colour)
 
 
-def _largest(numbers: Iterable[float]) -> float:
+def largest(numbers: Iterable[float]) -> float:
+    """Return the largest of some numbers by size, 0 where none is finite."""
     return max((abs(x) for x in numbers if math.isfinite(x)), default=0.0)
 
 

@@ -41,6 +41,17 @@ if TYPE_CHECKING:
     from microgradnet.stepping import Step
 
 
+class Label(str):
+    """A label that has, beside its text, the line of code that made the Value."""
+
+    line: "Line"
+
+    def __new__(cls, text: str, line: "Line") -> "Label":
+        label = super().__new__(cls, text)
+        label.line = line
+        return label
+
+
 class Value:
     """A number that remembers the operation and the operands it came from.
 
@@ -55,25 +66,24 @@ class Value:
     __slots__ = {  # noqa: RUF023
         "data": "the number",
         "grad": "the derivative, by this Value, of the one that backward() was called on",
-        "label": "its name in pictures and messages",
+        "_label": "its name, with the line of code that made it where record_lines() was on",
         "x": "the first operand, None on a leaf",
         "y": "the second operand, None where there is none",
         "rule": "the Op that made it, None on a leaf",
-        "_line": "the line of code that made it, where record_lines() was on",
     }
     __array_ufunc__ = None  # NumPy: leave the operators to us
     data: float
     grad: float
-    label: str
+    _label: str
     x: "Value | None"
     y: "Value | None"
     rule: Op | None
-    _line: "Line"
 
     def __init__(self, data: float | SupportsFloat, label: str = "") -> None:
         self.data = data if data.__class__ is float else as_number(data)
         self.grad = NOT_COMPUTED
-        self.label = label
+        if label:
+            self._label = label
         self.x = self.y = self.rule = None
 
     @property
@@ -88,10 +98,22 @@ class Value:
             return ()
         return (self.x,) if self.y is None else (self.x, self.y)
 
+    # Most Values have no label, and none has a line but where record_lines() was on: in one slot
+    # that stays empty they cost no time, and no memory.
+    @property
+    def label(self) -> str:
+        """Its name in pictures and messages."""
+        label = getattr(self, "_label", "")
+        return str(label) if label.__class__ is Label else label
+
+    @label.setter
+    def label(self, label: str) -> None:
+        self._label = Label(label, self.line) if self.line else label
+
     @property
     def line(self) -> "Line | None":
         """The line of user code that made it; None where record_lines() was not on."""
-        return getattr(self, "_line", None)
+        return getattr(getattr(self, "_label", None), "line", None)
 
     _prev, _op = args, op  # micrograd's names for them, as in its drawing code
 
@@ -369,13 +391,14 @@ def changed(z: Value) -> None:
     """Raise RuntimeError, unless the operands of `z` still give its data (nan gives nan)."""
     try:
         now = z.rule.value(*[v.data for v in z.args])  # type: ignore[union-attr]
+        if now == z.data or (now != now and z.data != z.data):
+            return
+        found = repr(now)
     except (ArithmeticError, ValueError) as error:
-        now = error
-    if now == z.data or (now != now and z.data != z.data):
-        return
+        found = repr(error)  # its text alone: the error would hold this frame, and itself
     raise RuntimeError(
         f"backward() needs the data of the forward pass, but the operands of {z!r} now give "
-        f"{now!r}: {', '.join(map(repr, z.args))}; call recompute() first, or build it again"
+        f"{found}: {', '.join(map(repr, z.args))}; call recompute() first, or build it again"
     )
 
 

@@ -16,10 +16,10 @@ None
 
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from microgradnet.engine import Value, annotate, graph, topological_order
+from microgradnet.engine import Value, as_number, graph, topological_order
 from microgradnet.naming import Names, digits
 from microgradnet.stepping import Step, backward_steps
 
@@ -50,7 +50,7 @@ class Explanation:
     def __init__(self, root: Value, target: Value, names: Mapping[str, object] | None) -> None:
         self.root, self.target, self.names = root, target, Names(root, names)
         steps = list(backward_steps(root, names, keep=False))
-        self._closed = [s for s in steps if not s.contribution and not s.local]
+        self._closed = [s for s in steps if s.closed]
         above = {target}  # what a contribution passes through on its way to the target
         for s in reversed(steps):
             if s.operand in above:
@@ -72,12 +72,14 @@ class Explanation:
         todo = [[s] for s in into[self.target][::-1]]
         while todo:
             path = todo.pop()  # from the target up
-            if path[-1].node is not self.root:
-                todo += [[*path, s] for s in into[path[-1].node][::-1]]
-                continue
-            factors = [s.local for s in path[::-1]]
-            product = 0.0 if path[0] in self._closed else math.prod(factors)
-            yield [self.root, *(s.operand for s in path[::-1])], factors, product
+            while path[-1].node is not self.root:
+                first, *others = into[path[-1].node]
+                todo += [[*path, s] for s in others[::-1]]
+                path.append(first)
+            path.reverse()
+            factors = [s.local for s in path]
+            product = 0.0 if any(s.closed for s in path) else math.prod(factors)
+            yield [self.root, *(s.operand for s in path)], factors, product
 
     def __str__(self) -> str:
         name = self.names
@@ -85,10 +87,10 @@ class Explanation:
         if not self.steps:
             return head + self._nothing()
         if not self.paths:
-            shown = sorted(self.steps, key=lambda s: -abs(s.contribution))[:LINES]
-            more = len(self.steps) - len(shown)
+            shown = sorted(self.steps, key=_size, reverse=True)[:LINES]
+            more, count = len(self.steps) - len(shown), _counted(self.count)
             return "\n".join([
-                f"{head}, over {self.count:,} paths, too many to list: what flows along each edge",
+                f"{head}, over {count} paths, too many to list: what flows along each edge",
                 *(str(s) for s in sorted(shown, key=lambda s: s.number)),
                 *([f"      and {more:,} smaller contributions"] if more else []),
             ])  # fmt: skip
@@ -107,10 +109,19 @@ class Explanation:
                 leads.add(z)
         if self.root not in leads:
             return f": {self.names(self.root)} was not computed from it"
-        closed = [f"\n  {s.formula} = 0" for s in self._closed if s.operand in leads]
-        return ": no gradient comes through" + "".join(closed[:PATHS])
+        closed = [s.formula.removesuffix(" = 0") for s in self._closed if s.operand in leads]
+        return ": no gradient comes through" + "".join(f"\n  {text} = 0" for text in closed[:PATHS])
 
     __repr__ = __str__
+
+
+def _size(step: Step) -> float:
+    return math.inf if math.isnan(step.contribution) else abs(step.contribution)
+
+
+def _counted(count: int) -> str:
+    # Doublings give numbers that Python refuses to print: more than 4,300 digits.
+    return f"{count:,}" if count < 10**30 else f"about 10^{math.log10(count):.0f}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -153,16 +164,19 @@ def what_if(
     Nothing is changed: the graph is computed again beside the Values. ArithmeticError or ValueError
     where it cannot be.
     """
+    change = as_number(change)
     gradient = explain(root, target, names).gradient
+    name = Names(root, names)
     numbers = {target: target.data + change}
     for z in graph(root)[1]:
         if z not in numbers:
+            operands = [numbers.get(v, v.data) for v in z.args]
             try:
-                numbers[z] = z.rule.value(*[numbers.get(v, v.data) for v in z.args])  # type: ignore[union-attr]
+                numbers[z] = z.rule.value(*operands)  # type: ignore[union-attr]
             except (ArithmeticError, ValueError) as error:
-                annotate(error, z, "what_if(), ")
+                applied = _applied(z, operands, name)
+                error.add_note(f"in what_if(), {applied}; {z.rule.remedy}")  # type: ignore[union-attr]
                 raise
-    name = Names(root, names)
     actual = numbers.get(root, root.data)
     predicted = root.data + gradient * change
     return WhatIf(
@@ -198,7 +212,8 @@ def anomaly(root: Value, names: Mapping[str, object] | None = None) -> Anomaly |
     reached = {root}
     try:
         for s in backward_steps(root, names, keep=False):
-            reached.add(s.operand)
+            if not s.closed:
+                reached.add(s.operand)
             if not math.isfinite(s.after):
                 what = (
                     f"the gradient of {name(s.operand)} is {s.after!r}: {s.before!r} + "
@@ -223,11 +238,16 @@ def _underivable(z: Value) -> bool:
     return False
 
 
+def _applied(z: Value, numbers: Iterable[float], name: Names) -> str:
+    named = [(name(v), x) for v, x in zip(z.args, numbers, strict=True)]
+    operands = [repr(x) if text == digits(x) else f"{text} = {x!r}" for text, x in named]
+    return f"{z.op} with {', '.join(operands)}"
+
+
 def _report(where: str, z: Value, number: float, what: str, name: Names) -> Anomaly:
     lines = [f"in the {where} pass, {what}"]
     if z.rule:
-        operands = ", ".join(f"{name(v)} = {v.data!r}" for v in z.args)
-        lines.append(f"  operation  {z.op} with {operands}")
+        lines.append(f"  operation  {_applied(z, [v.data for v in z.args], name)}")
     else:
         lines.append("  operation  none: it is a leaf, and came so from outside")
     if z.line:

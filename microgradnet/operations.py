@@ -44,7 +44,6 @@ def {name}({operands}):{lift}
     z.y = {y}
     z.rule = {name}_rule
     z.grad = NOT_COMPUTED
-    z.label = ""
     try:
         z.data = {data}
     except Exception as error:

@@ -19,7 +19,8 @@ is what has reached it so far.
 
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cached_property
 from types import CodeType, FrameType
@@ -41,6 +42,13 @@ WRITTEN = {
     "greater({x}, {y})": "({x} > {y})",
     "greater({y}, {x})": "({y} > {x})",
 }
+# What is written where those do not hold, at an edge: see the table in engine.py.
+EDGES: dict[str | None, tuple[Callable[[float, float], bool], str]] = {
+    "greater({x}, {y})": (lambda x, y: x == y, "({x} == {y}) / 2"),
+    "greater({y}, {x})": (lambda x, y: x == y, "({x} == {y}) / 2"),
+    "slope({x}, {y})": (lambda x, y: x == 0.0 >= y, "0"),
+    "xlogy({z}, {x})": (lambda x, y: x == 0.0, "0"),
+}
 WIDTH = 100  # characters of a step's line; its formula has more where names are long
 
 
@@ -49,8 +57,9 @@ class Walk:
 
     def __init__(self, root: Value, names: Mapping[str, object] | None) -> None:
         self.root = root
-        self.leaves, self.results = graph(root)
         self.names = Names(root, names)
+        self.leaves, self.results = graph(root)
+        self.passed: set[Value] = set()  # the results that have passed their gradient on
 
     @cached_property
     def uses(self) -> dict[Value, list[Value]]:
@@ -72,7 +81,8 @@ class Step:
     index: int  # which operand: 0 or 1
     local: float  # the derivative of the node by this operand
     upstream: float  # the gradient of the node, which is complete
-    contribution: float  # local * upstream; 0 where a gate is closed, whatever arrives
+    closed: bool  # a gate, such as a relu below 0, that lets nothing through, not even infinity
+    contribution: float  # local * upstream; 0 where a gate is closed
     before: float  # the operand's gradient before this contribution, and after it
     after: float
     walk: Walk
@@ -94,12 +104,18 @@ class Step:
         return f"d({name(self.node)})/d({name(self.operand)}) = {self._partial()}"
 
     def _partial(self) -> str:
-        text = self.node.rule.partials[self.index] or ""  # type: ignore[union-attr]
-        for code, written in WRITTEN.items():
-            text = text.replace(code, written)
-        names = [bracketed(self.walk.names(v)) for v in (self.node, *self.node.args)]
-        text = text.format(**dict(zip("zxy", names, strict=False)))
-        return re.sub(r"(?<![\w.])(\d+)\.0(?![\w.])", r"\1", text)
+        code, operands = self.node.rule.partials[self.index], self.node.args  # type: ignore[union-attr]
+        text = code or ""
+        for part, written in WRITTEN.items():
+            text = text.replace(part, written)
+        at_edge, written = EDGES.get(code, (None, ""))
+        if at_edge and at_edge(operands[0].data, operands[-1].data):
+            text = written
+        text = re.sub(r"(?<![\w.])(\d+)\.0(?![\w.])", r"\1", text)
+        names = [self.walk.names(v) for v in (self.node, *operands)]
+        if text not in ("{x}", "{y}", "{z}"):  # a name that stands alone needs no brackets
+            names = [bracketed(name) for name in names]
+        return text.format(**dict(zip("zxy", names, strict=False)))
 
     @property
     def why(self) -> str:
@@ -107,11 +123,15 @@ class Step:
         name = self.walk.names
         if self.node is self.walk.root:
             return f"{name(self.node)} is where backward() starts: its gradient by itself is 1"
-        users = [name(v) for v in self.walk.uses[self.node]]
+        users: list[str] = []
+        skipped: list[str] = []
+        for v in self.walk.uses[self.node]:
+            (users if v in self.walk.passed else skipped).append(name(v))
         return (
             f"{name(self.node)} is complete: {_listed(users)}, "
             f"{'which uses' if len(users) == 1 else 'all that use'} it, "
             f"{'has' if len(users) == 1 else 'have'} contributed"
+            + (f"; to {_listed(skipped)} no gradient came" if skipped else "")
         )
 
     def __str__(self) -> str:
@@ -135,28 +155,35 @@ class Step:
 
 def backward_steps(
     root: Value, names: Mapping[str, object] | None = None, keep: bool = True
-) -> Iterator[Step]:
-    """Yield each contribution of `root.backward()`; see `Value.backward_steps`.
+) -> Generator[Step, None, None]:
+    """Return an iterator over the contributions of `root.backward()`; see `Value.backward_steps`.
 
     A leaf's gradient from an earlier backward() is set aside and added at the end, once, as
     backward() does it. Where `keep` is false, every `grad` is in the end what it was.
     """
-    walk = Walk(root, names)
+    return _steps(Walk(root, names), keep)
+
+
+def _steps(walk: Walk, keep: bool = True) -> Generator[Step, None, None]:
     values = walk.leaves + walk.results
     earlier = [v.grad for v in values]
     number = 0
-    z = root
     done = False
     try:
         for v in values:
             v.grad = NOT_COMPUTED
-        root.grad = 1.0
+        walk.root.grad = 1.0
         for z in reversed(walk.results):
             if z.grad is NOT_COMPUTED:
                 continue
             changed(z)
+            walk.passed.add(z)
             for i, v in enumerate(z.args):
-                found = z.rule.local(z, i)  # type: ignore[union-attr]
+                try:
+                    found = z.rule.local(z, i)  # type: ignore[union-attr]
+                except (ArithmeticError, ValueError) as error:
+                    annotate(error, z, "the derivative of ")
+                    raise
                 if found is None:
                     continue
                 local, closed = found
@@ -165,11 +192,10 @@ def backward_steps(
                 contribution = 0.0 if closed else upstream * local
                 if not closed:
                     v.grad = before + contribution
-                yield Step(number, z, v, i, local, upstream, contribution, before, v.grad, walk)
+                yield Step(
+                    number, z, v, i, local, upstream, closed, contribution, before, v.grad, walk
+                )
         done = keep
-    except (ArithmeticError, ValueError) as error:
-        annotate(error, z, "the derivative of ")
-        raise
     finally:
         for v, grad in zip(values, earlier, strict=True):
             if not done:
@@ -198,18 +224,21 @@ def watch(
 
     `when` is a function of a step, a Value (stop where a gradient reaches it), or a condition in
     words, such as "nan", "abs(after) > 10" or "w1": see `expressions.Condition`. `do` is called
-    with the step if it takes one. With `breakpoint`, or another function of a debugger, it stops in
-    the frame that called watch(), where `step` is at hand.
+    with the step if it needs one. With `breakpoint`, or another function of a debugger, it stops in
+    the frame that called watch(), where `step` is at hand. After an error every `grad` is what it
+    was.
     """
+    if not callable(do):
+        raise TypeError(f"watch() calls a function at each hit, not {do!r}; try do=print")
     frame = user_frame(sys._getframe(1))
-    steps = backward_steps(root, dict(frame.f_locals) if names is None else names)
+    walk = Walk(root, dict(frame.f_locals) if names is None else names)
+    meets = _meets(when, walk)
     hits = []
-    meets = None
-    for step in steps:
-        meets = meets or _meets(when, step.walk)
-        if meets(step):
-            hits.append(step)
-            _call(do, step, frame)
+    with closing(_steps(walk)) as steps:
+        for step in steps:
+            if meets(step):
+                hits.append(step)
+                _call(do, step, frame)
     return hits
 
 
@@ -227,24 +256,29 @@ def _meets(when: Callable[[Step], object] | str | Value, walk: Walk) -> Callable
 
 
 def _call(do: Callable[..., object], step: Step, frame: FrameType) -> None:
-    if do is not breakpoint:
-        import inspect
-
-        try:
-            inspect.signature(do).bind(step)
-        except TypeError:
-            pass  # it takes no step
-        else:
-            do(step)
-            return
+    if do is not breakpoint and _needs_one(do):
+        do(step)
+        return
     # A debugger stops in the frame that calls it. This one stands for the user's: his file, his
     # line, his names, and the step.
-    exec(_stand_in(frame), frame.f_globals, {**frame.f_locals, "do": do, "step": step})
+    names = {**frame.f_locals, "step": step, "__do__": do}
+    exec(_stand_in(frame), frame.f_globals, names)
+
+
+def _needs_one(do: Callable[..., object]) -> bool:
+    # pdb.set_trace() takes options, IPython's a frame: a step is for what must be given something.
+    from inspect import signature
+
+    try:
+        parameters = list(signature(do).parameters.values())[:1]
+    except ValueError:  # a builtin that does not say what it takes
+        return True
+    return any(p.kind <= p.VAR_POSITIONAL and p.default is p.empty for p in parameters)
 
 
 def _stand_in(frame: FrameType) -> CodeType:
-    # Two statements: a debugger stops at the first new line after its call, which is the user's.
-    line = frame.f_lineno
-    text = "\n" * max(0, line - 2) + ("do()\nstep" if line > 1 else "do(); step")
+    # A debugger stops at the next instruction after its call (pdb from 3.13 on), or at the next
+    # line that begins. Here both are the name on the user's line, after the call on the line below.
+    text = "\n" * (frame.f_lineno - 1) + "__do__ = (\n__do__())"
     code = compile(text, frame.f_code.co_filename, "exec")
     return code.replace(co_name=frame.f_code.co_name, co_qualname=frame.f_code.co_qualname)

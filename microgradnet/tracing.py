@@ -31,7 +31,6 @@ def record(rule: Op, operands: Sequence[Any]) -> Value:
     z.y = as_value(operands[1]) if len(operands) == 2 else None
     z.rule = rule
     z.grad = NOT_COMPUTED
-    z.label = ""
     return z
 
 
@@ -91,7 +90,7 @@ def trace(
     leaves: list[Value] = [object.__new__(Traced) for v in flatten(list(inputs)) if varies(v)]
     for v in leaves:
         v.x = v.y = v.rule = None
-        v.grad, v.label = NOT_COMPUTED, ""
+        v.grad = NOT_COMPUTED
     remaining = iter(leaves)
     arguments = rebuild(
         list(inputs), iter([next(remaining) if varies(v) else v for v in flatten(list(inputs))])

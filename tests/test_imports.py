@@ -18,7 +18,9 @@ PACKAGE = ROOT / "microgradnet"
 ROOMS = """
     scalars operations engine calculus functional nn losses optim checking naming lines
     tracing scheduling printing shapes generated compiling expressions stepping explaining
-    collapsing drawing debugging pages data saving training plotting cli __main__
+    collapsing drawing prompting recording debugging pages
+    reading tables toys data pipeline exchanging saving history parallel training
+    plotting figures boundaries commands cli __main__
 """
 FLOORS = re.findall(r"\w+", ROOMS)
 # A Value shows itself, and a Value is stepped through: methods of `Value`, for the sake of
@@ -27,7 +29,7 @@ DOORS = {
     ("engine", "Value._repr_mimebundle_", "drawing"),
     ("engine", "Value.backward_steps", "stepping"),
 }
-INSIDE_FUNCTIONS = {"graphviz", "tqdm", "matplotlib"}
+INSIDE_FUNCTIONS = {"graphviz", "matplotlib", "torch", "tqdm"}
 MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import os
 import re
 import shlex
 import subprocess
@@ -18,8 +19,16 @@ BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README, flags=re.MULTILINE | re.DO
 PYTHON = [
     (source, BLOCKS[i + 1][1] if BLOCKS[i + 1 : i + 2] and BLOCKS[i + 1][0] == "text" else "")
     for i, (kind, source) in enumerate(BLOCKS)
-    if kind == "python"
+    if kind == "python" and BLOCKS[i + 1 : i + 2] and BLOCKS[i + 1][0] != "console"
 ]
+# A session: "$ command", what is typed at a prompt, and what is printed; `script.py` is the Python
+# block before it.
+SESSIONS = [
+    (BLOCKS[i - 1][1] if BLOCKS[i - 1][0] == "python" else "", session)
+    for i, (kind, session) in enumerate(BLOCKS)
+    if kind == "console"
+]
+PROMPT = re.compile(r"^\((?:Pdb|\d+/\d+)\) ", flags=re.MULTILINE)
 COMMANDS = [
     line
     for kind, source in BLOCKS
@@ -59,6 +68,21 @@ def test_a_command_runs(command, tmp_path) -> None:
     )
     assert "wrote pictures/network.svg" in done.stdout.replace("\\", "/")
     assert (tmp_path / "pictures" / "neuron.svg").stat().st_size > 1000
+
+
+@pytest.mark.parametrize(("source", "session"), SESSIONS)
+def test_a_session_is_as_it_stands_there(source, session, tmp_path) -> None:
+    """Typed at the prompt, the commands of a session give the lines that stand between them."""
+    (tmp_path / "script.py").write_text(source, encoding="utf-8")
+    command, _, rest = session.removeprefix("$ ").partition("\n")
+    typed = [line[match.end() :] for line in rest.splitlines() if (match := PROMPT.match(line))]
+    done = subprocess.run(
+        [sys.executable, *shlex.split(command)[1:]], cwd=tmp_path, capture_output=True, text=True,
+        input="\n".join([*typed, ""]), check=True, env={**os.environ, "PYTHONUTF8": "1"},
+    )  # fmt: skip
+    printed = PROMPT.sub("", done.stdout.replace(f"{tmp_path.resolve()}{os.sep}", ""))
+    shown = [line for line in rest.splitlines() if not PROMPT.match(line)]
+    assert printed.splitlines() == shown
 
 
 @pytest.mark.parametrize("picture", re.findall(r"\(demos/pictures/([^)]*)\)", README))
