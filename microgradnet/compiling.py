@@ -123,6 +123,24 @@ class Program:
             start = end
         return total, sums
 
+    def map(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
+        """Return the results of a forward-only program on rows of inputs.
+
+        They are those of one call after another; but the numbers of the Values that it finds
+        outside, such as a model's parameters, are read once, which halves the time of a small
+        network.
+        """
+        if self.parameters:
+            raise ValueError("map() takes a program without parameters; use compile(f)")
+        numbers: dict[_Variant, Sequence[float]] = {}
+        results = []
+        for row in rows:
+            variant, inputs = self._variant(row)
+            if variant not in numbers:
+                numbers[variant] = variant.numbers([])
+            results.append(variant.run("value", numbers[variant], inputs))
+        return results
+
     @property
     def source(self) -> str:
         """The text of the programs made so far; "" before the first call."""

@@ -57,11 +57,19 @@ def binary_cross_entropy(logit: Operand, target: Operand) -> Any:
     return target * softplus(-logit) + (1.0 - target) * softplus(logit)  # type: ignore[operator]
 
 
-def cross_entropy(logits: Sequence[Operand], target: SupportsIndex) -> Any:
+def cross_entropy(logits: Sequence[Operand], target: SupportsIndex | Sequence[Operand]) -> Any:
     """Return -log softmax(logits)[target]: the target is the index of the class.
 
-    TypeError for an index that is not whole, ValueError for one that is not there.
+    Or it is a probability for each class, such as a one-hot list, and the result is the mean of
+    that under them. TypeError for an index that is not whole, ValueError for one that is not there.
     """
+    if isinstance(target, Sequence):
+        if len(target) != len(logits):
+            raise ValueError(
+                "cross_entropy() takes a probability for each class, "
+                f"not {len(target)} for {len(logits)}"
+            )
+        return -functional.dot(target, functional.log_softmax(logits))
     index = operator.index(target)
     if not 0 <= index < len(logits):
         raise ValueError(

@@ -120,7 +120,7 @@ class Neuron(Module):
         nout: int = 1, name: str = "neuron",
     ) -> None:  # fmt: skip
         _check_size("nin", nin)
-        self.activation = _chosen("activation", activation, ["linear", *_activations()])
+        self.activation = _chosen("activation", activation, ["linear", *activations()])
         weight = INITIALISATIONS[_chosen("init", init, INITIALISATIONS)]
         rng = _random(seed)
         self.w = [Value(weight(rng, nin, nout), f"{name}.w.{i}") for i in range(nin)]
@@ -180,7 +180,7 @@ class MLP(Module):
     ) -> None:  # fmt: skip
         if not isinstance(nouts, Sequence) or not nouts:
             raise ValueError(f"nouts takes the widths of the layers, not {nouts!r}; try [16, 1]")
-        _chosen("activation", activation, ["linear", *_activations()])
+        _chosen("activation", activation, ["linear", *activations()])
         rng = _random(seed)
         self.sizes = [nin, *nouts]
         last = len(nouts) - 1
@@ -206,7 +206,8 @@ class MLP(Module):
         return f"MLP({nin}, {nouts}, activation={self.activation!r}, output={self.output!r})"
 
 
-def _activations() -> list[str]:
+def activations() -> list[str]:
+    """Return the names of the operations that a layer may end in, beside "linear"."""
     return [name for name, op in OPERATIONS.items() if len(op.partials) == 1 or op.default]
 
 

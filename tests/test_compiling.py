@@ -1100,3 +1100,22 @@ def test_a_folder_that_cannot_be_written(monkeypatch):
     (function,) = functions(program)
     assert function.__code__.co_filename.startswith("<lambda_")
     assert "0.4375" in inspect.getsource(function)
+
+
+def test_map_gives_what_one_call_after_another_gives() -> None:
+    """The results of all rows, of several shapes, with the parameters' numbers of this moment."""
+    model = nn.MLP(2, [3, 2], activation="tanh", seed=1)
+    program = compile(lambda x, k=0: [v * k for v in model(x)])
+    rows = [([0.5, -1.0], 2), ([1.5, 0.25],), ([0.125, 4.0], 2), ([0.0, 1.0], 3)]
+    for _ in range(2):
+        assert program.map(rows) == [program(*row) for row in rows]
+        for p in model.parameters():
+            p.data += 0.5
+    assert program.map(iter([])) == []
+
+
+def test_map_is_of_forward_programs() -> None:
+    """A program with parameters is a loss: its sum is over()."""
+    w = Value(1.0)
+    with pytest.raises(ValueError, match="without parameters"):
+        compile(lambda x: w * x, [w]).map([(1.0,)])

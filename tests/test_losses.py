@@ -87,3 +87,24 @@ def test_every_loss_has_the_gradient_of_its_value() -> None:
     assert gradcheck(lambda a: losses.binary_cross_entropy(a, 0.3), [1.7])
     assert gradcheck(lambda a, b: losses.mean_squared_error([a, b], [1.0, 2.0]), [0.3, -0.8])
     assert gradcheck(lambda a: losses.hinge(a, -1), [0.3])
+
+
+def test_cross_entropy_takes_probabilities() -> None:
+    """One-hot is the class index, to the bit; others are the mean under them."""
+    logits = [0.5, -1.0, 2.0]
+    for index in range(3):
+        ours, theirs = [Value(v) for v in logits], [Value(v) for v in logits]
+        hot = [float(i == index) for i in range(3)]
+        one, other = losses.cross_entropy(ours, hot), losses.cross_entropy(theirs, index)
+        one.backward()
+        other.backward()
+        assert (one.data, [v.grad for v in ours]) == (other.data, [v.grad for v in theirs])
+    mixed = losses.cross_entropy([Value(v) for v in logits], [0.25, 0.75, 0.0])
+    parts = [losses.cross_entropy([Value(v) for v in logits], i).data for i in (0, 1)]
+    assert mixed.data == pytest.approx(0.25 * parts[0] + 0.75 * parts[1], rel=1e-14)
+
+
+def test_cross_entropy_refuses_probabilities_of_another_length() -> None:
+    """One for each class."""
+    with pytest.raises(ValueError, match="not 2 for 3"):
+        losses.cross_entropy([Value(0.0)] * 3, [0.5, 0.5])
