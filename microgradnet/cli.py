@@ -1,4 +1,4 @@
-"""Use microgradnet from a terminal: train on a table, step through an expression, draw it.
+"""Use microgradnet from a terminal: train on a table and use the model, step, draw.
 
 >>> main(["step", "x*w", "x=2", "w=-3", "--all"])
    1  x.grad += -3 * 1 = -3               -> -3        d(x*w)/d(x) = w
@@ -10,24 +10,40 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
-from microgradnet import losses, nn, optim
-from microgradnet.data import Scaler, Table, moons, read_csv, split
+from microgradnet import commands
 from microgradnet.debugging import debug
-from microgradnet.drawing import draw, render
 from microgradnet.engine import Value
 from microgradnet.expressions import expression
-from microgradnet.plotting import POINTS, text_curve, text_map
+from microgradnet.history import PROGRESS
+from microgradnet.nn import activations
 from microgradnet.prompting import Prompt, told
-from microgradnet.training import Row, accuracy, fit, majority, predicted, progress
 
 EXAMPLES = """\
 examples:
   python -m microgradnet train                          two interlocking moons, generated
-  python -m microgradnet train iris.csv                 the last column is the class
+  python -m microgradnet train iris.csv                 the last column is predicted
   python -m microgradnet train iris.csv --target species --hidden 8,8 --epochs 50
+  python -m microgradnet train people.csv --target survived --drop id,name --fill --save model.json
+"""
+PREDICTED = """\
+examples:
+  python -m microgradnet predict model.json new.csv > answers.csv
+  python -m microgradnet predict model.json test.csv --id PassengerId -o submission.csv
+"""
+EVALUATED = """\
+examples:
+  python -m microgradnet evaluate model.json held_out.csv
+"""
+LISTED = """\
+examples:
+  python -m microgradnet data                           what is at hand
+  python -m microgradnet data titanic                   licence, source and first rows
+  python -m microgradnet data titanic -o titanic.csv    a copy
+  python -m microgradnet train titanic --fill           to train on it
 """
 STEPPED = """\
 examples:
@@ -61,106 +77,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def train(options: argparse.Namespace) -> int:
-    """Train a classifier on a table, say how good it is, and draw it."""
-    table = _table(options)
-    (points, targets), (test_points, test_targets) = split(
-        table.points, table.targets, options.test, options.seed
-    )
-    scaler = Scaler.fit(points)
-    rows: list[Row] = list(zip(scaler.transform(points), targets, strict=True))
-    test_rows: list[Row] = list(zip(scaler.transform(test_points), test_targets, strict=True))
-
-    sizes = [*options.hidden, len(table.classes)]
-    model = nn.MLP(len(table.features), sizes, init="he", seed=options.seed)
-    optimizer = optim.Adam(model.parameters(), lr=options.lr)
-    folder = _folder(options.out)
-    print(f"{table.path}: {len(rows)} rows to train on, {len(test_rows)} held out\n{model}\n")
-    with progress(options.epochs) as report:
-        history = fit(
-            model, losses.cross_entropy, rows, optimizer, options.epochs, options.batch,
-            options.seed, report,
-        )  # fmt: skip
-    stopped = len(history) < options.epochs
-    if stopped:
-        print(f"\nstopped after {len(history)} of {options.epochs} epochs")
-    if not history:
-        return 130
-
-    print("\n" + text_curve([epoch.loss for epoch in history], title="loss over the epochs"))
-    if len(table.features) == 2 and len(table.classes) <= len(POINTS):
-
-        def classify(point: Sequence[float]) -> int:
-            return predicted(model(scaler.transform([point])[0]))
-
-        print("\n" + text_map(classify, table.points, table.targets, classes=table.classes))
-    print(f"\n{'accuracy':<18}model   majority")
-    for name, part in (("training rows", rows), ("held-out rows", test_rows)):
-        baseline = majority([target for _, target in part])
-        print(f"  {name:<16}{accuracy(model, part):.3f}   {baseline:.3f}")
-    worst = max(test_rows, key=lambda row: losses.cross_entropy(model(row[0]), row[1]).data)
-    written = _pictures(model, table.features, worst, folder)
-    print("\nthe held-out row with the largest loss, drawn:")
-    print("wrote " + "\n      ".join(map(str, written)))
-    return 130 if stopped else 0
-
-
-def _table(options: argparse.Namespace) -> Table:
-    if options.file is None:
-        if options.target is not None:
-            raise ValueError(f"--target takes a file with it, not {options.target!r} alone")
-        points, targets = moons(200, noise=0.1, seed=options.seed)
-        return Table("two moons", ["x", "y"], points, "moon", ["upper", "lower"], targets)
-    table = read_csv(options.file, options.target)
-    table.check_trainable()
-    return table
-
-
-def _folder(name: str) -> Path:
-    folder = Path(name)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise ValueError(f"--out takes a folder, not {name!r} ({error.strerror})") from None
-    return folder
-
-
-def _pictures(model: nn.MLP, features: list[str], row: Row, folder: Path) -> list[Path]:
-    """Draw one example's loss and gradients: the network, and the neuron that feels it most.
-
-    The neuron stands alone, with the gradients of its own output, so that they can be checked.
-    """
-    loss = losses.cross_entropy(model(_labelled(row, features)), row[1])
-    loss.label = "loss"
-    model.zero_grad()
-    loss.backward()
-    written = [_picture(loss, folder / "network.svg", "neuron")]
-    neuron = max(model.layers[0].neurons, key=lambda neuron: abs(neuron.b.grad))
-    model.zero_grad()
-    output = neuron(_labelled(row, features))
-    output.backward()
-    return [*written, _picture(output, folder / "neuron.svg", None)]
-
-
-def _labelled(row: Row, features: list[str]) -> list[Value]:
-    return [Value(v, label=name) for v, name in zip(row[0], features, strict=True)]
-
-
-def _picture(value: Value, path: Path, collapse: str | None) -> Path:
-    # As SVG, by layer where the neurons are too many; the DOT text where nothing can draw it.
-    try:
-        try:
-            return render(value, path, collapse=collapse)
-        except ValueError:
-            collapse = "layer"
-            return render(value, path, collapse=collapse)
-    except RuntimeError as error:
-        print(f"microgradnet: {error}", file=sys.stderr)
-        path = path.with_suffix(".dot")
-        path.write_text(draw(value, collapse=collapse).source, encoding="utf-8")
-        return path
-
-
 def step(options: argparse.Namespace) -> int:
     """Step through the backpropagation of an expression: at a prompt, as lines, or on a page."""
     root = _expression(options)
@@ -186,7 +102,7 @@ def graph(options: argparse.Namespace) -> int:
     root = _expression(options)
     if options.backward:
         root.backward()
-    print(f"wrote {_picture(root, Path(options.out), None)}")
+    print(f"wrote {commands.picture(root, Path(options.out), None)}")
     return 0
 
 
@@ -226,38 +142,85 @@ def _count(text: str) -> int:
     return int(text)
 
 
+def _names(text: str) -> list[str]:
+    return [name.strip() for name in text.split(",") if name.strip()]
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = 0.0
+    if not 0.0 < share < 1.0:
+        raise argparse.ArgumentTypeError(f"takes a share between 0 and 1, not {text!r}")
+    return share
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m microgradnet", description=__doc__.splitlines()[0], epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    command = commands.add_parser(
-        "train", help="train a classifier on a CSV file and draw it", epilog=EXAMPLES,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )  # fmt: skip
-    command.set_defaults(run=train)
-    add = command.add_argument
-    add("file", nargs="?", help="CSV file with a header: numbers and a class; default: two moons")
-    add("--target", metavar="COLUMN", help="the column of classes (default: the last)")
+    parsers = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, run: Callable[..., int], what: str, examples: str = "") -> Any:
+        made = parsers.add_parser(
+            name, help=what, description=what, epilog=examples,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+        )  # fmt: skip
+        made.set_defaults(run=run)
+        return made.add_argument
+
+    def table(add: Any, **file: Any) -> None:
+        add("file", help="CSV file with a header, or a data set's name", **file)
+        add("--no-header", action="store_true", help="the file has no header: c0, c1 ... are taken")
+
+    add = command("train", commands.train, "train on a CSV file, keep the model, draw it", EXAMPLES)
+    table(add, nargs="?")
+    add("--target", metavar="COLUMN", help="the column to predict (the last)")
+    add("--kind", choices=["class", "number"], help="what it is (by its values)")
+    add("--drop", type=_names, default=[], metavar="A,B", help="columns that are no inputs")
+    add("--categories", type=_names, default=[], metavar="A,B", help="numbers that are categories")
+    add("--fill", action="store_true", help="fill missing values: median, or most frequent")
     add("--hidden", type=_sizes, default=[16, 16], metavar="16,16", help="widths of hidden layers")
+    add("--activation", choices=activations(), default="relu", metavar="NAME",
+        help="of the hidden layers: relu (taken), tanh, sigmoid, ...")  # fmt: skip
     add("--epochs", type=_count, default=100, metavar="N", help="passes over the rows (100)")
     add("--batch", type=_count, default=16, metavar="N", help="rows a step (16)")
     add("--lr", type=float, default=0.01, metavar="RATE", help="learning rate of Adam (0.01)")
-    add("--test", type=float, default=0.25, metavar="SHARE", help="share held out (0.25)")
+    add("--weight-decay", type=float, default=0.0, metavar="RATE", help="L2 penalty (0)")
+    add("--test", type=_share, default=0.25, metavar="SHARE", help="share held out (0.25)")
+    add("--validation", type=_share, metavar="SHARE",
+        help="share of the rest to watch the loss on (0.2 with --patience, else none)")  # fmt: skip
+    add("--patience", type=_count, metavar="N", help="stop after N epochs without progress")
+    add("--workers", type=_count, metavar="N", help="processes, for batches from 128 rows up")
+    add("--progress", choices=[name for name in PROGRESS if name], default="bar",
+        help="what is shown meanwhile (bar; without a terminal, lines)")  # fmt: skip
     add("--seed", type=int, default=0, metavar="N", help="the seed of everything random (0)")
     add("--out", default="pictures", metavar="DIR", help="folder for the drawings (pictures)")
+    add("--save", metavar="FILE", help="keep the model, for predict and evaluate")
+
+    add = command("predict", commands.predict, "write a model's answers for a CSV file", PREDICTED)
+    add("model", help="file that train --save wrote")
+    table(add)
+    add("-o", "--output", metavar="FILE", help="the CSV file to write (standard output)")
+    add("--id", type=_names, default=[], metavar="A,B", help="columns to put before the answer")
+    add("--probabilities", action="store_true", help="with the probability of each class")
+    add("--header", type=_names, metavar="A,B", help="other names for the columns")
+
+    add = command("evaluate", commands.evaluate, "score a model on a CSV file", EVALUATED)
+    add("model", help="file that train --save wrote")
+    table(add)
+
+    add = command("data", commands.datasets, "list, show or copy the data sets at hand", LISTED)
+    add("name", nargs="?", help="one of them")
+    add("-o", "--output", metavar="FILE", help="copy it there")
 
     for run, what, examples in (
         (step, "step through the backpropagation of an expression", STEPPED),
         (graph, "draw an expression with its gradients", DRAWN),
     ):
-        command = commands.add_parser(
-            run.__name__, help=what, epilog=examples,
-            formatter_class=argparse.RawDescriptionHelpFormatter,
-        )  # fmt: skip
-        command.set_defaults(run=run)
-        add = command.add_argument
+        add = command(run.__name__, run, what, examples)
         add("expression", metavar="EXPRESSION", help='such as "n = x*w + b; tanh(n)"')
         add("numbers", nargs="*", metavar="NAME=NUMBER", help="a number for each name")
         if run is step:
@@ -266,4 +229,6 @@ def _parser() -> argparse.ArgumentParser:
         else:
             add("-o", "--out", default="graph.svg", metavar="FILE", help="the picture (graph.svg)")
             add("--no-backward", dest="backward", action="store_false", help="without gradients")
+
+    command("version", commands.version, "print the version, and what is installed beside it")
     return parser

@@ -1,4 +1,4 @@
-"""Draw loss curves and decision maps in characters, for a terminal.
+"""Draw loss curves, decision maps, confusion matrices and images in characters, for a terminal.
 
 >>> print(text_curve([4.0, 3.0, 2.5, 2.2, 2.0], width=30, height=4, title="loss"))
 loss
@@ -8,19 +8,26 @@ loss
 2 |                  ------______
   +------------------------------
    1            step            5
+
+They need nothing but this package; the same as pictures, by matplotlib, are in `figures`.
 """
 
 import itertools
 import math
 import operator
+import unicodedata
 from collections.abc import Callable, Sequence
 from typing import SupportsFloat, SupportsIndex
+
+from microgradnet.naming import printable
 
 LEVELS = "_-'"  # the heights within one row, from below
 DECADES = 100.0  # positive values that span more are drawn to a logarithmic scale
 POINTS = "ox*+@%&$"  # of class 0, 1, ...
 AREAS = ".:-'=,~;"
 SEVERAL = "#"
+INK = " .:-=+*#%@"  # from the least number to the greatest
+COLUMNS = 80  # of a terminal
 
 
 def text_curve(
@@ -63,7 +70,8 @@ def text_curve(
     omitted = sum(not math.isfinite(v) for v in numbers)
     notes = "   log scale" * log + f"   {omitted} of {len(numbers)} not finite" * (omitted > 0)
     room = width + axis + 2
-    heading = _plain(" ".join(title.split()))[: max(room - len(notes), 0)] + notes
+    heading = printable(" ".join(title.split())) if title.strip() else ""
+    heading = heading[: max(room - len(notes), 0)] + notes
     lines = [heading.strip()[:room]] if heading else []
     for row in reversed(range(height)):
         lines.append(f"{labels.get(row, ''):>{axis}} |{''.join(rows[row])}".rstrip())
@@ -87,16 +95,9 @@ def text_map(
     two finite coordinates, targets are not class indices, or there are no points.
     """
     _check_size("text_map()", width, height)
-    if not points or len(points) != len(targets):
-        found = f"{len(points)} points and {len(targets)} targets"
-        raise ValueError(f"text_map() takes points and a target for each, not {found}")
-    for point in points:
-        if len(point) != 2 or not all(map(math.isfinite, point)):
-            raise ValueError(
-                f"text_map() takes points of two finite numbers, not {point!r}; choose two columns"
-            )
-    left, right = _range([point[0] for point in points])
-    low, high = _range([point[1] for point in points])
+    check_points("text_map()", points, targets)
+    left, right = limits([point[0] for point in points])
+    low, high = limits([point[1] for point in points])
     xs = [left + (right - left) * (column + 0.5) / width for column in range(width)]
     ys = [low + (high - low) * (row + 0.5) / height for row in range(height)]
     rows = [[AREAS[_class(classify([x, y]))] for x in xs] for y in ys]
@@ -112,7 +113,7 @@ def text_map(
     used |= set().union(*cells.values())
 
     names = {k: classes[k] if k < len(classes) else f"class {k}" for k in sorted(used)}
-    legend = [f"{POINTS[k]} in {AREAS[k]} {_plain(name)}" for k, name in names.items()]
+    legend = [f"{POINTS[k]} in {AREAS[k]} {printable(name)}" for k, name in names.items()]
     legend += [f"{SEVERAL} several"] * any(len(here) > 1 for here in cells.values())
     (bottom, top), (first, last) = _labels([low, high]), _labels([left, right])
     axis = max(len(bottom), len(top))
@@ -122,6 +123,146 @@ def text_map(
     lines.append(" " * axis + "  " + _ends(first, "", last, width))
     lines.append(" " * axis + "  " + "   ".join(legend))
     return "\n".join(lines)
+
+
+Class = SupportsIndex | str  # an index into the names of the classes, or one of them
+
+
+def text_confusion(
+    targets: Sequence[Class], predictions: Sequence[Class], classes: Sequence[str]
+) -> str:
+    """Return the confusion matrix as lines: a row per true class, a column per predicted one.
+
+    The lines have at most 80 columns up to 10 classes (and counts below 100,000): names are cut in
+    rows, and columns are numbered where their names have no room. For what is taken, see
+    `confusion`.
+
+    >>> print(text_confusion([0, 0, 0, 1, 1], [0, 0, 1, 1, 1], ["cat", "dog"]))
+    accuracy 0.800 (4 of 5); rows: the true class, columns: the predicted
+         cat  dog  recall
+    cat    2    1   0.667
+    dog    .    2   1.000
+    """
+    counts = confusion(targets, predictions, classes)
+    names = [printable(str(name)) for name in classes]
+    digits = max(len(str(count)) for row in counts for count in row)
+    ends = 12, len("  recall")  # at the left, where there are many columns, and at the right
+    room = (COLUMNS - sum(ends)) // len(names) - 2
+    heads = names
+    if max(map(_width, names)) > max(room, digits):
+        heads = [str(k) for k in range(len(names))]
+        names = [f"{k} {name}" for k, name in enumerate(names)]
+    column = max(digits, *map(_width, heads)) + (2 if room >= digits else 1)
+    side = max(COLUMNS - ends[1] - column * len(names), ends[0])
+    side = min(side, max(map(_width, names)))
+
+    total, right = len(targets), sum(row[k] for k, row in enumerate(counts))
+    rule = "rows: the true class, columns: the predicted"
+    lines = [f"accuracy {right / total:.3f} ({right} of {total}); {rule}"]
+    lines.append(" " * side + "".join(_fit(head, -column) for head in heads) + "  recall")
+    for k, (name, row) in enumerate(zip(names, counts, strict=True)):
+        cells = "".join(f"{count or '.':>{column}}" for count in row)
+        recall = f"{row[k] / sum(row):.3f}" if any(row) else "-"
+        lines.append(f"{_fit(name, side)}{cells}{recall:>8}")
+    return "\n".join(lines)
+
+
+def confusion(
+    targets: Sequence[Class], predictions: Sequence[Class], classes: Sequence[str]
+) -> list[list[int]]:
+    """Return how many rows of each true class (a list each) were predicted as each class.
+
+    Targets and predictions are indices into `classes`, or names from it. ValueError where there are
+    none, their lengths differ, or one is not such.
+
+    >>> confusion([0, 0, 1], ["cat", "dog", "dog"], ["cat", "dog"])
+    [[1, 1], [0, 1]]
+    """
+    if not targets or len(targets) != len(predictions):
+        found = f"{len(targets)} targets and {len(predictions)} predictions"
+        raise ValueError(f"a confusion matrix takes a prediction for each target, not {found}")
+    index = {name: k for k, name in reversed(list(enumerate(classes)))}
+    counts = [[0] * len(classes) for _ in classes]
+    for target, prediction in zip(targets, predictions, strict=True):
+        row, column = (_index(given, index, len(classes)) for given in (target, prediction))
+        counts[row][column] += 1
+    return counts
+
+
+def text_images(
+    rows: Sequence[Sequence[SupportsFloat]], shape: tuple[int, int] = (8, 8),
+    labels: Sequence[object] = (), width: int = COLUMNS,
+) -> str:  # fmt: skip
+    """Return rows of height * width numbers as images side by side, each pixel two characters wide.
+
+    The darkest character is the greatest number of all rows, the blank the least. `labels` are
+    written below, one for each image. ValueError where a row has not as many finite numbers.
+
+    >>> print(text_images([[0, 9, 9, 0], [0, 3, 6, 9]], (2, 2), labels=[1, 7]))
+      @@    --
+    @@    **@@
+    1     7
+    """
+    images = shaped("text_images()", rows, shape)
+    if labels and len(labels) != len(images):
+        raise ValueError(f"text_images() takes a label for each image, not {len(labels)}")
+    low, high = (f(v for image in images for line in image for v in line) for f in (min, max))
+    size = 2 * shape[1]
+    beside = max((width + 2) // (size + 2), 1)
+    lines: list[str] = []
+    for start in range(0, len(images), beside):
+        for parts in zip(*images[start : start + beside], strict=True):
+            lines.append("  ".join("".join(_ink(v, low, high) for v in part) for part in parts))
+        texts = [printable(str(label)) for label in labels[start : start + beside]]
+        lines += ["  ".join(_fit(text, size) for text in texts)] * bool(texts) + [""]
+    return "\n".join(line.rstrip() for line in lines[:-1])
+
+
+# ---- what is taken, and how it is written --------------------------------------------------------
+
+
+def check_points(
+    what: str, points: Sequence[Sequence[float]], targets: Sequence[SupportsIndex]
+) -> None:
+    """Raise ValueError but for points of two finite coordinates, and a target for each."""
+    if not points or len(points) != len(targets):
+        found = f"{len(points)} points and {len(targets)} targets"
+        raise ValueError(f"{what} takes points and a target for each, not {found}")
+    for point in points:
+        if len(point) != 2 or not all(map(math.isfinite, point)):
+            raise ValueError(
+                f"{what} takes points of two finite numbers, not {point!r}; choose two columns"
+            )
+
+
+def shaped(
+    what: str, rows: Sequence[Sequence[SupportsFloat]], shape: tuple[int, int]
+) -> list[list[list[float]]]:
+    """Return each row of height * width numbers as that many lists; ValueError of other rows."""
+    if len(shape) != 2 or not all(isinstance(size, int) and size > 0 for size in shape):
+        raise ValueError(f"{what} takes a shape of two whole numbers from 1 up, not {shape!r}")
+    height, width = shape
+    if not rows:
+        raise ValueError(f"{what} takes one row of numbers or more, not []")
+    images = []
+    for number, row in enumerate(rows):
+        if len(row) != height * width:
+            rule = f"rows of {height} * {width} = {height * width} numbers"
+            remedy = "give shape=(height, width)"
+            raise ValueError(f"{what} takes {rule}, not {len(row)} in row {number}; {remedy}")
+        pixels = [float(v) for v in row]
+        if not all(map(math.isfinite, pixels)):
+            wrong = next(v for v in pixels if not math.isfinite(v))
+            raise ValueError(f"{what} takes finite numbers, not {wrong!r} in row {number}")
+        images.append([pixels[width * i : width * (i + 1)] for i in range(height)])
+    return images
+
+
+def limits(numbers: Sequence[float]) -> tuple[float, float]:
+    """Return the ends of an axis on which numbers lie: theirs, and a margin."""
+    low, high = min(numbers), max(numbers)
+    margin = 0.05 * (high - low) or 0.05 * abs(low) or 1.0
+    return low - margin, high + margin
 
 
 def _check_size(what: str, width: int, height: int) -> None:
@@ -148,12 +289,6 @@ def _share(place: float, low: float, high: float) -> float:
     return (place - low) / (high - low) if high > low else 0.5
 
 
-def _range(numbers: list[float]) -> tuple[float, float]:
-    low, high = min(numbers), max(numbers)
-    margin = 0.05 * (high - low) or 0.05 * abs(low) or 1.0
-    return low - margin, high + margin
-
-
 def _class(index: SupportsIndex) -> int:
     k = operator.index(index)
     if not 0 <= k < len(POINTS):
@@ -162,6 +297,37 @@ def _class(index: SupportsIndex) -> int:
             "number the classes from 0"
         )
     return k
+
+
+def _index(given: Class, index: dict[str, int], count: int) -> int:
+    try:
+        k = index[given] if isinstance(given, str) else operator.index(given)
+    except (KeyError, TypeError):
+        k = -1
+    if not 0 <= k < count:
+        raise ValueError(
+            f"a confusion matrix takes class indices from 0 to {count - 1} or names of classes, "
+            f"not {given!r}; give every class a name"
+        )
+    return k
+
+
+def _ink(v: float, low: float, high: float) -> str:
+    share = _share(v / 2.0, low / 2.0, high / 2.0) if high > low else 0.0
+    return 2 * INK[round(share * (len(INK) - 1))]
+
+
+def _width(text: str) -> int:
+    return len(text) + sum(unicodedata.east_asian_width(c) in "WF" for c in text)
+
+
+def _fit(text: str, width: int) -> str:
+    # Cut, and filled up with blanks: to the right of the text, or for a negative width to the left.
+    cut = text
+    while _width(cut) > abs(width):
+        cut = cut.removesuffix("..")[:-1] + ".."
+    blanks = " " * (abs(width) - _width(cut))
+    return cut + blanks if width > 0 else blanks + cut
 
 
 def _labels(numbers: list[float]) -> list[str]:
@@ -177,7 +343,3 @@ def _ends(left: str, middle: str, right: str, width: int) -> str:
     """Return a line with texts at its ends, and one in the middle where it has room."""
     gap = width - len(left) - len(right)
     return left + (middle.center(gap) if len(middle) + 2 <= gap else " " * max(gap, 1)) + right
-
-
-def _plain(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)

@@ -153,9 +153,9 @@ def read_frame(
     like = "the header"
     if header is True:
         if set(names) - MISSING and all(is_number(name) or name in MISSING for name in names):
-            remedy = "give header=False where the file has no names, or a list of names"
+            remedy = "take header=False (--no-header) where the file has no names"
             raise wrong(f"{file}, line {line}", "the names of the columns", names, remedy)
-        check_names(names, f"{file}, line {line}", "name the columns, or give header=False")
+        check_names(names, f"{file}, line {line}", "name the columns, or take header=False")
     else:
         records, like = chain([first], records), f"line {line}"
         names = [f"c{number}" for number in range(len(names))]

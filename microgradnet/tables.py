@@ -128,7 +128,9 @@ class Column:
         where = f"column {show(self.name)}"
         if text in MISSING:
             if self.fill is None:
-                raise wrong(where, "a value", text, "correct it, or train with missing='fill'")
+                raise wrong(
+                    where, "a value", text, "correct it, or train with missing values filled"
+                )
             text = str(self.fill)
         if self.kind == "category":
             inputs = self._codes.get(meaning(text, self._numeric))
@@ -241,7 +243,7 @@ class Encoding:
 def _column(frame: Frame, name: str, fills: bool, standardise: bool, asked: bool) -> Column:
     texts, where = frame.column(name), f"{show(frame.path)}, column {show(name)}"
     if not fills:
-        remedy = "correct it, drop the column, or fit with missing='fill'"
+        remedy = "correct it, drop the column, or fill missing values (--fill, missing='fill')"
         _refuse(frame, name, MISSING.__contains__, "a value", remedy)
     present = [text for text in texts if text not in MISSING]
     if not present:

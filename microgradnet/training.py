@@ -3,78 +3,314 @@
 >>> from microgradnet import losses, nn, optim
 >>> rows = [([0.0, 0.0], 0), ([0.0, 1.0], 1), ([1.0, 0.0], 1), ([1.0, 1.0], 0)]
 >>> model = nn.MLP(2, [8, 2], activation="tanh", seed=0)
->>> optimizer = optim.Adam(model.parameters(), lr=0.1)
->>> history = fit(model, losses.cross_entropy, rows, optimizer, epochs=50)
->>> accuracy(model, rows), history[-1].loss < 0.05
-(1.0, True)
+>>> history = fit(model, losses.cross_entropy, rows, optim.Adam(model.parameters(), lr=0.1), 50)
+>>> history[-1].loss < 0.05, history[-1].metrics
+(True, {'accuracy': 1.0})
 """
 
 import math
 import random
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, NamedTuple
 
-from microgradnet.data import batches
-from microgradnet.engine import Value
-from microgradnet.optim import Optimizer
+from microgradnet import losses, nn
+from microgradnet.compiling import compile
+from microgradnet.data import one_hot, split
+from microgradnet.engine import Value, as_value
+from microgradnet.explaining import anomaly
+from microgradnet.history import PROGRESS, Epoch, History
+from microgradnet.optim import Adam, Optimizer
+from microgradnet.parallel import Gradients, parts
 
-Row = tuple[Sequence[Any], Any]
+Row = tuple[Any, Any]
+Loss = Callable[[Any, Any], Value]
+Metric = Callable[[Any, Any], float]
+
+CLASSIFY = (losses.cross_entropy, losses.binary_cross_entropy, losses.hinge)
 
 
-class Epoch(NamedTuple):
-    """What one pass over the data gave: means over its rows, each before its batch's step."""
+class EarlyStopping(NamedTuple):
+    """Stop when the watched loss was not lowered for `patience` epochs; `restore` the best ones.
 
-    number: int
-    loss: float
-    accuracy: float
-    seconds: float
+    Watched is the validation loss, or without validation rows the loss. It counts as lowered where
+    it is less than the lowest minus `margin`.
+    """
+
+    patience: int
+    margin: float = 0.0
+    restore: bool = True
 
 
 def fit(
-    model: Callable[[Any], Any], loss: Callable[[Any, Any], Value], rows: Sequence[Row],
-    optimizer: Optimizer, epochs: int = 100, batch_size: int | None = None, seed: int = 0,
-    report: Callable[[Epoch], None] | None = None,
-) -> list[Epoch]:  # fmt: skip
-    """Return the epochs of training: each moves the parameters once per batch of shuffled rows.
+    model: Callable[[Any], Any],
+    loss: Loss,
+    rows: Iterable[Row],
+    optimizer: Optimizer | None = None,
+    epochs: int = 100,
+    batch_size: int | None = None,
+    seed: int = 0,
+    *,
+    validation: Iterable[Row] | float | None = None,
+    metrics: Mapping[str, Metric] | Sequence[str] | None = None,
+    penalty: Callable[[list[Value]], Value] | None = None,
+    compiled: bool = True,
+    shuffle: bool = True,
+    early_stopping: EarlyStopping | int | None = None,
+    callbacks: Callable[[Epoch], object] | Sequence[Callable[[Epoch], object]] = (),
+    progress: str | None = None,
+    executor: Any = None,
+    workers: int | None = None,
+) -> History:
+    """Train on (inputs, target) rows; return the History of the epochs.
 
-    A row is (inputs, target); loss(model(inputs), target) is a Value, and a step follows the mean
-    of its gradients over the batch (by default all rows). `report` is called after every epoch.
-    Ctrl-C ends the training, and what was reached is returned. ValueError where the loss is not
-    finite, since no step can mend it.
+    Each step moves the parameters once per batch (by default all rows) of the rows, shuffled by
+    `seed`: the optimizer (by default Adam with lr=0.01) follows the mean gradient of
+    loss(model(inputs), target), plus that of `penalty(parameters)` where one is given.
+
+    `validation` is rows, or the share of the rows to hold out. `metrics` maps names to functions of
+    (outputs, target), or names "accuracy", which a classification loss has by default.
+    `early_stopping` is a number of epochs without progress, or an EarlyStopping. A callback is
+    called with each Epoch, and ends the training by returning True. `progress` prints "table"
+    (nolearn's), "lasagne", "lines", or a "bar". With an `executor` of concurrent.futures the parts
+    of each batch are computed there, with the same bits: see `parallel`.
+
+    The loss is compiled, and gives the bits of the eager loss; `compiled=False` is for models that
+    decide anew for every row. Ctrl-C ends the training, and what was reached is returned. A loss or
+    gradient that is not finite is a ValueError with the report of `anomaly`, and the parameters are
+    those before that step.
     """
+    rows = list(rows)
     if not rows:
         raise ValueError("fit() takes at least one row, not []; check what was selected")
-    rng = random.Random(seed)
-    history: list[Epoch] = []
-    start = time.perf_counter()
+    if progress not in PROGRESS:
+        names = ", ".join(map(repr, PROGRESS))
+        raise ValueError(f"progress is one of {names}, not {progress!r}")
+    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
+        raise ValueError(f"fit() takes a batch_size of 1 or more, not {batch_size!r}")
+    if executor is not None and not compiled:
+        raise ValueError("an executor runs compiled programs; use it with compiled=True")
+    if isinstance(validation, float):
+        strata = [y for _, y in rows] if loss in CLASSIFY else [0] * len(rows)
+        (kept, _), (held_out, _) = split(rows, strata, test=validation, seed=seed)
+        rows, validation = kept, held_out
+    training = _Training(model, loss, rows, optimizer, penalty, compiled)
+    measure = _Measure(training, rows if validation is None else list(validation), metrics)
+    measure.held_out = validation is not None
+    stopping = _Stopping(early_stopping)
+    report_to = [callbacks] if callable(callbacks) else list(callbacks)
+    order, rng = list(range(len(rows))), random.Random(seed)
+    history = History()
     try:
-        for number in range(1, epochs + 1):
-            total, correct = 0.0, 0
-            for batch in batches(rows, batch_size or len(rows), rng):
-                optimizer.zero_grad()
-                for inputs, target in batch:
-                    outputs = model(inputs)
-                    value = loss(outputs, target)
-                    value.backward()
-                    total += value.data
-                    correct += predicted(outputs) == target
-                if not math.isfinite(total):
-                    raise ValueError(
-                        f"the loss is {total} in epoch {number}; take a smaller learning rate"
-                    )
-                for p in optimizer.parameters:
-                    p.grad /= len(batch)
-                optimizer.step()
-            seconds = time.perf_counter() - start
-            history.append(Epoch(number, total / len(rows), correct / len(rows), seconds))
-            if report:
-                report(history[-1])
-    except KeyboardInterrupt:
-        pass  # a wish, not a fault: the caller sees fewer epochs
+        with training.gradients(executor, workers) as gradients, PROGRESS[progress](epochs) as tell:
+            for number in range(1, epochs + 1):
+                start = time.perf_counter()
+                shuffled = list(order)
+                if shuffle:
+                    rng.shuffle(shuffled)
+                mean = training.epoch(gradients, shuffled, batch_size or len(rows), number)
+                validation_loss, measured = measure()
+                epoch = Epoch(
+                    number, mean, validation_loss, measured, time.perf_counter() - start,
+                    training.rate, training.norms(),
+                )  # fmt: skip
+                history.epochs.append(epoch)
+                tell(epoch)
+                asked = [report(epoch) for report in report_to]
+                if True in asked:
+                    history.stopped = "by a callback"
+                elif stopping.met(epoch, training.numbers):
+                    history.stopped = f"no progress in {stopping.rule.patience} epochs"
+                if history.stopped:
+                    break
+    except KeyboardInterrupt:  # a wish, not a fault
+        history.stopped = "interrupted"
+    finally:
+        if stopping.best is not None and stopping.rule.restore:
+            training.numbers = stopping.best
+        training.write()
     return history
+
+
+class _Training:
+    """The parameters' numbers on their way, and how one pass over the rows moves them."""
+
+    def __init__(
+        self, model: Any, loss: Loss, rows: list[Row], optimizer: Optimizer | None,
+        penalty: Callable[[list[Value]], Value] | None, compiled: bool,
+    ) -> None:  # fmt: skip
+        self.model, self.loss, self.rows, self.compiled = model, loss, rows, compiled
+        if optimizer is None and not hasattr(model, "parameters"):
+            raise TypeError(f"fit() takes a Module, not {model!r}, or an optimizer with parameters")
+        self.optimizer = optimizer or Adam(model.parameters(), lr=0.01)
+        self.parameters = self.optimizer.parameters
+        self.numbers = [p.data for p in self.parameters]
+        self.gradient = [p.grad for p in self.parameters]
+        self.rate = 0.0
+        self.penalty = penalty and compile(lambda: penalty(self.parameters), self.parameters)
+
+    def example(self, inputs: Any, target: Any) -> Value:
+        """Return the loss of one row."""
+        return self.loss(self.model(inputs), target)
+
+    def gradients(self, executor: Any, workers: int | None) -> Any:
+        """Return what gives the sum of losses and gradients over rows."""
+        if not self.compiled:
+            return nullcontext(self)
+        outputs = self.model(self.rows[0][0])
+        rows = [(_floats(self.model, x), y) for x, y in self.rows]
+        if self.loss in (*CLASSIFY, losses.mean_squared_error):
+            # An int is fixed in a program, and each class would have one of its own. The loss sees
+            # each once as it is, to refuse what it must.
+            for target in {y for _, y in rows if isinstance(y, int)}:
+                self.loss(outputs, target)
+            rows = [(x, _target(self.loss, y, outputs)) for x, y in rows]
+        program = compile(self.example, self.parameters)
+        return Gradients(program, rows, executor, workers)
+
+    def sums(self, numbers: list[float], batch: Sequence[int]) -> tuple[float, list[float]]:
+        """Return the sum of losses and gradients over rows, eagerly."""
+        self.write()
+        total, sums = 0.0, [0.0] * len(self.parameters)
+        for part in parts(len(batch)):
+            for p in self.parameters:
+                p.grad = 0.0
+            subtotal = 0.0
+            for i in part:
+                value = self.example(*self.rows[batch[i]])
+                value.backward()
+                subtotal += value.data
+            total += subtotal
+            sums = [g + p.grad for g, p in zip(sums, self.parameters, strict=True)]
+        return total, sums
+
+    def epoch(self, gradients: Any, order: list[int], size: int, number: int) -> float:
+        """Move the numbers once per batch of rows in an order; return the mean loss."""
+        total = 0.0
+        for start in range(0, len(order), size):
+            batch = order[start : start + size]
+            value, gradient = gradients.sums(self.numbers, batch)
+            if not math.isfinite(value) or not math.isfinite(sum(gradient)):
+                raise ValueError(self._report(batch, value, number))
+            total += value
+            gradient = [g / len(batch) for g in gradient]
+            if self.penalty:
+                _, more = self.penalty.value_and_grad(self.numbers)
+                gradient = [g + m for g, m in zip(gradient, more, strict=True)]
+            self.rate, self.gradient = self.optimizer.rate(), gradient
+            self.numbers = self.optimizer.moved(self.numbers, gradient)
+            self.optimizer.steps += 1
+        self.write()
+        return total / len(order)
+
+    def write(self) -> None:
+        """Give the parameters the numbers, and their mean gradient of the last batch."""
+        for p, number, g in zip(self.parameters, self.numbers, self.gradient, strict=True):
+            p.data, p.grad = number, g
+
+    def norms(self) -> dict[str, float]:
+        """Return the norm of the last gradient for each layer."""
+        named = getattr(self.model, "named_parameters", list)
+        layer = {p: _layer(path) for path, p in named()}
+        groups: dict[str, list[float]] = {}
+        for p, g in zip(self.parameters, self.gradient, strict=True):
+            groups.setdefault(layer.get(p, "parameters"), []).append(g)
+        return {name: math.hypot(*group) for name, group in groups.items()}
+
+    def _report(self, batch: list[int], total: float, number: int) -> str:
+        self.write()
+        what = "the loss" if not math.isfinite(total) else "the gradient"
+        text = f"{what} is not finite in epoch {number}; take a smaller learning rate"
+        for i in batch:
+            found = anomaly(self.example(*self.rows[i]))
+            if found:
+                return f"{text}\nrow {i} of the rows, {found}"
+        return text
+
+
+class _Measure:
+    """The mean loss and metrics over rows, with the parameters as they are."""
+
+    held_out = False
+
+    def __init__(
+        self, training: _Training, rows: list[Row],
+        metrics: Mapping[str, Metric] | Sequence[str] | None,
+    ) -> None:  # fmt: skip
+        if not rows:
+            raise ValueError("fit() takes at least one validation row, not []")
+        if metrics is None:
+            metrics = ["accuracy"] if training.loss in CLASSIFY else []
+        if not isinstance(metrics, Mapping):
+            if unknown := [name for name in metrics if name != "accuracy"]:
+                raise ValueError(f"a metric is 'accuracy' or name -> function, not {unknown[0]!r}")
+            metrics = dict.fromkeys(metrics, correct)
+        self.loss, self.metrics = training.loss, metrics
+        self.model = training.model
+        self.program = compile(self.model) if training.compiled else None
+        self.rows = [(_floats(training.model, x), y) for x, y in rows]
+
+    def __call__(self) -> tuple[float | None, dict[str, float]]:
+        if not self.held_out and not self.metrics:
+            return None, {}
+        total, sums = 0.0, dict.fromkeys(self.metrics, 0.0)
+        found = self.program.map((x,) for x, _ in self.rows) if self.program else None
+        for i, (x, y) in enumerate(self.rows):
+            outputs = found[i] if found else self.model(x)
+            if self.held_out:
+                several = isinstance(outputs, list)
+                values = [as_value(v) for v in outputs] if several else as_value(outputs)
+                total += float(self.loss(values, y))
+            for name, metric in self.metrics.items():
+                sums[name] += float(metric(outputs, y))
+        count = len(self.rows)
+        means = {name: number / count for name, number in sums.items()}
+        return total / count if self.held_out else None, means
+
+
+class _Stopping:
+    """When early stopping is met, and the numbers of the best epoch."""
+
+    def __init__(self, rule: EarlyStopping | int | None) -> None:
+        self.on = rule is not None
+        if rule is None:
+            rule = 1
+        self.rule = rule if isinstance(rule, EarlyStopping) else EarlyStopping(rule)
+        if self.rule.patience < 1:
+            raise ValueError(f"early_stopping takes epochs from 1 up, not {self.rule.patience!r}")
+        self.best: list[float] | None = None
+        self.lowest, self.since = math.inf, 0
+
+    def met(self, epoch: Epoch, numbers: list[float]) -> bool:
+        """Return whether there was no progress for long enough, and remember the best numbers."""
+        if not self.on:
+            return False
+        self.since += 1
+        if self.best is None or epoch.watched < self.lowest - self.rule.margin:
+            self.best, self.lowest, self.since = numbers, epoch.watched, 0
+        return self.since >= self.rule.patience
+
+
+def _floats(model: Any, inputs: Any) -> Any:
+    # The inputs of a network vary, also where they are written as ints.
+    if isinstance(model, nn.MLP | nn.Layer | nn.Neuron):
+        return [float(x) if isinstance(x, int) else x for x in inputs]
+    return inputs
+
+
+def _target(loss: Loss, target: Any, outputs: Any) -> Any:
+    if loss is losses.cross_entropy and isinstance(target, int):
+        return one_hot(target, len(outputs))
+    if isinstance(target, list | tuple):
+        return [float(y) for y in target]
+    return float(target)
+
+
+def _layer(path: str) -> str:
+    head, _, rest = path.partition(".")
+    number, dot, _ = rest.partition(".")
+    return f"{head}.{number}" if dot and number.isdecimal() else head
 
 
 def predicted(outputs: Any) -> int:
@@ -84,46 +320,18 @@ def predicted(outputs: Any) -> int:
     return int(outputs > 0)
 
 
+def correct(outputs: Any, target: Any) -> bool:
+    """Return whether outputs stand for a target: a class index, 0 or 1, -1 or +1, or one-hot."""
+    if isinstance(outputs, list):
+        return predicted(outputs) == (predicted(target) if isinstance(target, list) else target)
+    return bool(outputs > 0) == bool(target > 0)
+
+
 def accuracy(model: Callable[[Any], Any], rows: Sequence[Row]) -> float:
-    """Return the share of rows whose class index is predicted; ValueError of no rows."""
+    """Return the share of rows whose target is predicted; ValueError of no rows."""
     if not rows:
         raise ValueError("accuracy() takes at least one row, not []")
-    right: int = sum(predicted(model(inputs)) == target for inputs, target in rows)
-    return right / len(rows)
-
-
-@contextmanager
-def progress(epochs: int) -> Iterator[Callable[[Epoch], None]]:
-    """Yield a report for fit(): a bar on a terminal that has tqdm, else about ten lines."""
-    try:
-        from tqdm import tqdm
-    except ImportError:
-        tqdm = None
-    if tqdm is None or not sys.stderr.isatty():
-        yield _lines(epochs)
-        return
-    with tqdm(total=epochs, unit="epoch", leave=False, dynamic_ncols=True) as bar:
-
-        def advance(epoch: Epoch) -> None:
-            bar.set_postfix(loss=f"{epoch.loss:.4f}", accuracy=f"{epoch.accuracy:.3f}")
-            bar.update()
-
-        yield advance
-
-
-def _lines(epochs: int) -> Callable[[Epoch], None]:
-    every = max(1, epochs // 10)
-
-    def line(epoch: Epoch) -> None:
-        if epoch.number % every == 0 or epoch.number in (1, epochs):
-            left = epoch.seconds / epoch.number * (epochs - epoch.number)
-            print(
-                f"epoch {epoch.number:>{len(str(epochs))}}/{epochs}   loss {epoch.loss:<8.4f}"
-                f"   accuracy {epoch.accuracy:.3f}   {left:.0f} s left",
-                flush=True,
-            )
-
-    return line
+    return sum(correct(model(inputs), target) for inputs, target in rows) / len(rows)
 
 
 def majority(targets: Sequence[Any]) -> float:

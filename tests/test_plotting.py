@@ -1,11 +1,24 @@
-"""Drawings in characters: loss curves and decision maps."""
+"""Drawings in characters: loss curves, decision maps, confusion matrices and images."""
 
 import math
 import random
+import sys
 
 import pytest
 
-from microgradnet.plotting import text_curve, text_map
+from microgradnet.boundaries import decision_boundary
+from microgradnet.figures import confusion_matrix, gradient_norms, loss_curves, weight_images
+from microgradnet.history import Epoch
+from microgradnet.nn import Layer
+from microgradnet.plotting import (
+    INK,
+    confusion,
+    shaped,
+    text_confusion,
+    text_curve,
+    text_images,
+    text_map,
+)
 
 NAN, INF = math.nan, math.inf
 
@@ -100,7 +113,7 @@ def test_notes_are_kept_before_a_long_title() -> None:
 def test_a_title_is_one_printable_line() -> None:
     """Line ends and control characters cannot break the drawing."""
     title = text_curve([1.0, 2.0], title="a\nb \x1b[31m").splitlines()[0]
-    assert title == "a b ?[31m"
+    assert title == "a b \\x1b[31m"
 
 
 @pytest.mark.parametrize(
@@ -130,7 +143,7 @@ def test_a_map_shows_areas_and_points_where_they_are() -> None:
 def test_a_map_names_classes() -> None:
     """Of the classes that occur, by point or area, the legend gives the name."""
     text = text_map(lambda p: 2, [[0.0, 0.0]], [0], classes=["cat", "cow", "d\x07g"])
-    assert text.splitlines()[-1].strip().split("   ") == ["o in . cat", "* in - d?g"]
+    assert text.splitlines()[-1].strip().split("   ") == ["o in . cat", "* in - d\\x07g"]
 
 
 def test_points_of_several_classes_in_one_place_are_marked() -> None:
@@ -162,3 +175,148 @@ def test_a_map_refuses_a_class_that_is_no_index() -> None:
     """A ninth class has no symbol."""
     with pytest.raises(ValueError, match="from 0 to 7, not 8; number the classes from 0"):
         text_map(lambda p: 8, [[0.0, 0.0]], [0])
+
+
+def test_a_confusion_matrix_in_characters() -> None:
+    """A row per true class, a column per predicted one, recalls and the accuracy."""
+    text = text_confusion([0, 0, 0, 1, 2], [0, 0, 1, 1, 0], ["cat", "dog", "cow"])
+    assert text.splitlines() == [
+        "accuracy 0.600 (3 of 5); rows: the true class, columns: the predicted",
+        "     cat  dog  cow  recall",
+        "cat    2    1    .   0.667",
+        "dog    .    1    .   1.000",
+        "cow    1    .    .   0.000",
+    ]
+
+
+def test_a_class_that_no_row_has_gets_no_recall() -> None:
+    """0 of 0 is neither 0 nor 1."""
+    lines = text_confusion([0, 0], [0, 1], ["a", "b"]).splitlines()
+    assert [line.split() for line in lines[2:]] == [["a", "1", "1", "0.500"], ["b", ".", ".", "-"]]
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 5, 10])
+@pytest.mark.parametrize("longest", [1, 5, 12, 60])
+@pytest.mark.parametrize("rows", [20, 99_998])
+def test_a_confusion_matrix_fits_a_terminal(count, longest, rows) -> None:
+    """80 columns are enough up to ten classes, and every line ends in the same one."""
+    rng = random.Random(count)
+    names = ["".join(rng.choices("abcdefgh", k=rng.randint(1, longest))) for _ in range(count)]
+    targets = [0] * rows + list(range(count))
+    lines = text_confusion(targets, targets, names).splitlines()
+    assert len({len(line) for line in lines[1:]}) == 1
+    assert max(map(len, lines)) <= 80
+    assert len(lines) == 2 + count
+
+
+def test_columns_are_numbered_where_names_have_no_room() -> None:
+    """Names that begin alike would be the same when cut; rows carry the numbers too."""
+    names = [f"category-{k}" for k in range(10)]
+    lines = text_confusion([3], [7], names).splitlines()
+    assert lines[1].split() == [*"0123456789", "recall"]
+    assert [line.split()[:2] for line in lines[2:]] == [[str(k), names[k]] for k in range(10)]
+    assert lines[5].split()[2:] == [*"......." , "1", ".", ".", "0.000"]  # fmt: skip
+
+
+def test_broad_letters_take_two_columns() -> None:
+    """The columns of a terminal stay below each other for Chinese names, and control characters."""
+    lines = text_confusion([0, 1], [0, 1], ["\u732b", "d\x1bg"]).splitlines()
+    assert lines[1] == "            \u732b  d\\x1bg  recall"
+    assert lines[2] == "\u732b           1       .   1.000"
+    assert lines[3] == "d\\x1bg       .       1   1.000"
+
+
+def test_a_confusion_counts_indices_and_names() -> None:
+    """predict() gives names where rows have indices; of equal names the first is meant."""
+    assert confusion([0, "b", True], ["a", 1, "b"], ["a", "b"]) == [[1, 0], [0, 2]]
+    assert confusion(["a"], ["a"], ["a", "a"]) == [[1, 0], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("targets", "predictions", "message"),
+    [
+        ([], [], "takes a prediction for each target, not 0 targets and 0 predictions"),
+        ([0, 1], [0], "takes a prediction for each target, not 2 targets and 1 predictions"),
+        ([2], [0], "from 0 to 1 or names of classes, not 2; give every class a name"),
+        ([0], [-1], "names of classes, not -1"),
+        ([0], ["c"], "names of classes, not 'c'"),
+        ([0.0], [0], "names of classes, not 0.0"),
+    ],
+)
+def test_a_confusion_refuses_what_it_cannot_count(targets, predictions, message) -> None:
+    """Nothing, lengths that differ, and what is no class."""
+    for function in (confusion, text_confusion, confusion_matrix):
+        with pytest.raises(ValueError, match=message):
+            function(targets, predictions, ["a", "b"])
+
+
+def test_images_in_characters() -> None:
+    """Each pixel is two characters; the least number is blank, the greatest the darkest."""
+    text = text_images([list(range(10))], (2, 5))
+    assert text.splitlines() == ["  ..::--==", "++**##%%@@"]
+    assert "".join(text.split("\n"))[::2] == INK
+
+
+def test_images_stand_side_by_side_as_they_have_room() -> None:
+    """Five of 16 columns need 88 of 80: the fifth goes below; labels are cut to the image."""
+    rows = [[float(k == i) for k in range(64)] for i in range(5)]
+    lines = text_images(rows, labels=[0, 1, "a very long label of an image", 3, 4]).splitlines()
+    assert lines[0] == "@@" + " " * 18 + "@@" + " " * 18 + "@@" + " " * 18 + "@@"
+    assert lines[8].split("  ") == ["0", *[""] * 7, " 1", *[""] * 7, " a very long la..", "3"]
+    assert lines[9] == ""
+    assert lines[10].index("@@") == 8
+    assert lines[18] == "4"
+    assert len(text_images(rows, width=20).split("\n")) == 5 * 8 + 4
+
+
+def test_images_have_one_scale_to_the_ends_of_the_floats() -> None:
+    """The greatest number of all images is black; a constant one is blank."""
+    assert text_images([[0, 2], [0, 1]], (1, 2)) == "  @@    =="
+    assert text_images([[-1.7e308, 1.7e308]], (1, 2)) == "  @@"
+    assert text_images([[3.0, 3.0]], (1, 2)) == ""
+
+
+@pytest.mark.parametrize(
+    ("rows", "shape", "message"),
+    [
+        ([], (1, 2), r"one row of numbers or more, not \[\]"),
+        ([[1, 2], [1]], (1, 2), r"rows of 1 \* 2 = 2 numbers, not 1 in row 1; give shape=\(height"),
+        ([[1, NAN]], (1, 2), "finite numbers, not nan in row 0"),
+        ([[1, 2]], (2,), r"a shape of two whole numbers from 1 up, not \(2,\)"),
+        ([[]], (0, 1), r"not \(0, 1\)"),
+    ],
+)
+def test_images_refuse_other_shapes(rows, shape, message) -> None:
+    """The rule, the row and what is in it."""
+    for function in (text_images, lambda *given: shaped("text_images()", *given)):
+        with pytest.raises(ValueError, match=r"text_images\(\) takes .*" + message):
+            function(rows, shape)
+
+
+def test_images_refuse_labels_of_another_number() -> None:
+    """Each image has its own, or none has."""
+    with pytest.raises(ValueError, match="a label for each image, not 2"):
+        text_images([[1.0]], (1, 1), labels=[1, 2])
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda: loss_curves([Epoch(1, 1.0, None, {}, 0.0, 0.1, {})]),
+        lambda: gradient_norms([Epoch(1, 1.0, None, {}, 0.0, 0.1, {"layers.0": 1.0})]),
+        lambda: weight_images(Layer(4, 1, seed=0), (2, 2)),
+        lambda: confusion_matrix([0], [0], ["a"]),
+        lambda: decision_boundary(lambda p: 0, [[0.0, 0.0]], [0]),
+    ],
+    ids=["loss_curves", "gradient_norms", "weight_images", "confusion_matrix", "decision_boundary"],
+)
+def test_figures_without_matplotlib_say_how_to_get_it(draw, monkeypatch, request) -> None:
+    """The error names the function, the extra, and the drawings that need nothing."""
+    for name in ["matplotlib", *(name for name in sys.modules if name.startswith("matplotlib."))]:
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ImportError) as found:
+        draw()
+    message = str(found.value)
+    assert message.startswith(f"{request.node.callspec.id}() takes matplotlib")
+    assert 'pip install "microgradnet[plot]"' in message
+    assert message.endswith("characters of microgradnet.plotting need nothing")

@@ -197,10 +197,12 @@ def test_a_missing_value_is_refused(value, others) -> None:
     told = f"'t.csv', line 3, column 'a' takes a value, not '{value}'; correct it, "
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         Encoding.fit(frame)
-    assert told + "drop the column, or fit with missing='fill'" in str(caught.value)
+    assert told + "drop the column, or fill missing values (--fill, missing='fill')" in str(
+        caught.value
+    )
     with pytest.raises(ValueError) as caught:  # noqa: PT011
         Encoding.fit(frame.take([0, 2])).transform(frame)
-    assert told + "or train with missing='fill'" in str(caught.value)
+    assert told + "or train with missing values filled" in str(caught.value)
 
 
 def test_what_cannot_be_fitted_is_refused() -> None:

@@ -1,0 +1,367 @@
+"""What the command line does with tables: train a model, predict, evaluate, list the data sets.
+
+Each function takes the options of its command, prints what it did, and returns the exit status.
+"""
+
+import argparse
+import csv
+import math
+import os
+import shutil
+import sys
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from microgradnet import data, losses, nn, optim
+from microgradnet.compiling import compile
+from microgradnet.data import Encoding, Frame, split
+from microgradnet.drawing import draw, render
+from microgradnet.engine import Value
+from microgradnet.history import History
+from microgradnet.naming import printable
+from microgradnet.pipeline import Pipeline
+from microgradnet.plotting import POINTS, text_confusion, text_curve, text_map
+from microgradnet.reading import MISSING
+from microgradnet.saving import load, save
+from microgradnet.tables import Targets, moments, targets
+from microgradnet.training import Row, fit, majority
+
+MOONS = "two moons"
+CONFUSING = 12  # classes that a confusion matrix in characters has room for
+
+
+def train(options: argparse.Namespace) -> int:
+    """Train a model on a table, say how good it is on rows that it has not seen, and draw it."""
+    frame, target, answers = _table(options)
+    strata = answers.values if answers.classes else [0] * len(frame)
+    (rows, _), (test_rows, _) = split(range(len(frame)), strata, options.test, options.seed)
+    encoding = Encoding.fit(
+        frame.take(rows), target, options.drop, "fill" if options.fill else "refuse",
+        categories=[name for name in options.categories if name != target],
+    )  # fmt: skip
+    scale = (0.0, 1.0)
+    if not answers.classes:
+        scale = moments([answers.values[i] for i in rows])
+    numbers = [v if answers.classes else (v - scale[0]) / scale[1] for v in answers.values]
+    points = encoding.transform(frame)
+    width = len(answers.classes or [0])
+    model = nn.MLP(
+        len(encoding.inputs), [*options.hidden, width], activation=options.activation, init="he",
+        seed=options.seed,
+    )  # fmt: skip
+    pipeline = Pipeline(encoding, model, answers.classes, target, scale)
+    optimizer = optim.Adam(model.parameters(), lr=options.lr, weight_decay=options.weight_decay)
+    folder = _folder(options.out)
+    print(f"{printable(frame.path)}: {len(rows)} rows to train on, {len(test_rows)} held out")
+    print(f"{model}\n")
+    history = fit(
+        model, losses.cross_entropy if answers.classes else losses.mean_squared_error,
+        [(points[i], numbers[i]) for i in rows], optimizer, options.epochs, options.batch,
+        options.seed, validation=options.validation or (0.2 if options.patience else None),
+        early_stopping=options.patience, progress=options.progress, workers=options.workers,
+    )  # fmt: skip
+    if history.stopped:
+        print(f"\nstopped after {len(history)} of {options.epochs} epochs: {history.stopped}")
+    if not history:
+        return 130
+
+    print("\n" + text_curve([epoch.loss for epoch in history], title="loss over the epochs"))
+    classify = _on_the_plane(pipeline)
+    if classify and answers.classes and len(answers.classes) <= len(POINTS):
+        plane = [[float(x) for x in row] for row in _plain(frame, encoding)]
+        print("\n" + text_map(classify, plane, answers.values, classes=answers.classes))
+    test_frame = frame.take(test_rows)
+    print()
+    _score(pipeline, [("training rows", frame.take(rows)), ("held-out rows", test_frame)])
+    written = [folder / "history.csv"]
+    history.to_csv(written[0])
+    if options.save:
+        save(pipeline, options.save)
+        written.append(Path(options.save))
+    worst = max(
+        ((points[i], numbers[i]) for i in test_rows),
+        key=lambda row: _loss(pipeline, model(row[0]), row[1]).data,
+    )
+    written += _pictures(pipeline, worst, folder)
+    written += _figures(pipeline, history, test_frame, frame, folder)
+    print("wrote " + "\n      ".join(map(str, written)))
+    return 130 if history.stopped == "interrupted" else 0
+
+
+def predict(options: argparse.Namespace) -> int:
+    """Write a CSV file of predictions: a line per row, with the columns that identify it."""
+    pipeline = _loaded(options.model)
+    frame = _read(options)
+    kept = [frame.column(name) for name in options.id]
+    header = [*options.id, pipeline.target or "prediction"]
+    columns: list[Sequence[Any]] = [*kept, pipeline.predict(frame)]
+    if options.probabilities:
+        if pipeline.classes is None:
+            raise ValueError("--probabilities takes a model of classes, and this predicts a number")
+        header += [f"p({name})" for name in pipeline.classes]
+        columns += list(zip(*pipeline.probabilities(frame), strict=True))
+    if options.header is not None:
+        if len(options.header) != len(header):
+            raise ValueError(f"--header takes {len(header)} names, not {options.header!r}")
+        header = options.header
+    lines = [header, *zip(*columns, strict=True)]
+    if options.output is None:
+        csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
+        return 0
+    path = Path(options.output)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        with open(part, "w", newline="", encoding="utf-8") as file:
+            csv.writer(file, lineterminator="\n").writerows(lines)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+    print(f"wrote {path}: {len(frame)} rows of {','.join(header)}")
+    return 0
+
+
+def evaluate(options: argparse.Namespace) -> int:
+    """Say how good a model is on a table that has its target."""
+    _score(_loaded(options.model), [(options.file, _read(options))])
+    return 0
+
+
+def datasets(options: argparse.Namespace) -> int:
+    """List the data sets at hand, or show one, or copy it."""
+    if options.name is None:
+        print(f"{'name':<15}{'rows':>6}{'columns':>9}  {'to predict':<12}what it is")
+        for entry in data.catalogue():
+            what = textwrap.shorten(entry.description, 36, placeholder=" …")
+            print(
+                f"{entry.name:<15}{entry.rows:>6}{entry.columns:>9}  "
+                f"{entry.target or '-':<12}{what}"
+            )
+        print("\ndata NAME shows one; train NAME trains on it; data NAME -o FILE copies it")
+        return 0
+    path = data.path(options.name)
+    (entry,) = (entry for entry in data.catalogue() if entry.name == options.name)
+    if options.output:
+        shutil.copyfile(path, options.output)
+        print(f"wrote {options.output}")
+        return 0
+    print(f"{entry.name}: {entry.description}")
+    for title, text in (("file", path), ("rows", entry.rows), ("to predict", entry.target or "-"),
+                        ("source", entry.source), ("licence", entry.licence)):  # fmt: skip
+        print(f"  {title:<11}{text}")
+    if entry.task == "classification":
+        frame = data.read_frame(path)
+        print()
+        shown = [frame.names, *frame.rows[:5]]
+        for line in shown:
+            text = ",".join(line)
+            print("  " + (text if len(text) <= 76 else text[:75] + "…"))
+    return 0
+
+
+def version(options: argparse.Namespace) -> int:
+    """Print the version, that of Python, and which optional packages are there."""
+    import importlib.util
+    from importlib import metadata
+
+    from microgradnet.drawing import executable
+
+    try:
+        drawn = executable()
+    except RuntimeError:
+        drawn = "none"
+    number = sys.version.split()[0]
+    print(f"microgradnet {metadata.version('microgradnet')}, Python {number}, dot: {drawn}")
+    for name in ("matplotlib", "tqdm", "distributed", "torch"):
+        print(f"  {name:<12}{'found' if importlib.util.find_spec(name) else 'not installed'}")
+    return 0
+
+
+# ---- tables and models -------------------------------------------------------------------------
+
+
+def _table(options: argparse.Namespace) -> tuple[Frame, str, Targets]:
+    if options.file is None:
+        if options.target is not None:
+            raise ValueError(f"--target takes a file with it, not {options.target!r} alone")
+        points, moon = data.moons(200, noise=0.1, seed=options.seed)
+        names = ("upper", "lower")
+        rows = [[*map(repr, x), names[y]] for x, y in zip(points, moon, strict=True)]
+        frame = Frame(MOONS, ["x", "y", "moon"], rows)
+        return frame, "moon", targets(frame, "moon", classes=names)
+    frame = _read(options)
+    target = options.target
+    if target is None:
+        known = {entry.name: entry for entry in data.catalogue()}
+        target = known[options.file].target if options.file in known else frame.names[-1]
+        options.drop = options.drop or (known[options.file].drop if options.file in known else [])
+    answers = targets(frame, target, options.kind)
+    if answers.classes and len(answers.classes) < 2:
+        raise ValueError(
+            f"{printable(frame.path)}, column {target!r} takes two classes or more, "
+            f"not {answers.classes!r}; take another target"
+        )
+    return frame, target, answers
+
+
+def _read(options: argparse.Namespace) -> Frame:
+    # A file, or the name of a data set at hand where there is no such file.
+    path: str | os.PathLike[str] = options.file
+    if not os.path.exists(path) and path in {entry.name for entry in data.catalogue()}:
+        path = data.path(str(path))
+    return data.read_frame(path, header=not options.no_header)
+
+
+def _loaded(path: str) -> Pipeline:
+    model = load(path)
+    if not isinstance(model, Pipeline):
+        raise ValueError(
+            f"{path!r} holds {model!r}, without what turns a table into its inputs; "
+            "save a Pipeline, as train --save does"
+        )
+    return model
+
+
+def _loss(pipeline: Pipeline, outputs: Any, target: Any) -> Value:
+    loss: Any = losses.cross_entropy if pipeline.classes else losses.mean_squared_error
+    result: Value = loss(outputs, target)
+    return result
+
+
+def _score(pipeline: Pipeline, parts: list[tuple[str, Frame]]) -> None:
+    width = max([16, *(len(name) for name, _ in parts)])
+    heading = ("accuracy", "majority") if pipeline.classes else ("RMSE", "mean")
+    gap = 8 if pipeline.classes else 10
+    print(f"{heading[0]:<{width + 2}}{'model':<{gap}}{heading[1]}")
+    for name, frame in parts:
+        expected = targets(
+            frame, pipeline.target, None if pipeline.classes else "number", pipeline.classes
+        ).values
+        found = pipeline.predict(frame)
+        if pipeline.classes:
+            answers = [pipeline.classes[i] for i in expected]
+            right = sum(a == b for a, b in zip(answers, found, strict=True)) / len(answers)
+            print(f"  {printable(name):<{width}}{right:.3f}   {majority(answers):.3f}")
+        else:
+            mean = pipeline.scale[0]
+            model, baseline = (
+                math.sqrt(math.fsum((a - b) ** 2 for a, b in pairs) / len(expected))
+                for pairs in (zip(expected, found, strict=True), ((a, mean) for a in expected))
+            )
+            print(f"  {printable(name):<{width}}{model:<10.4g}{baseline:.4g}")
+    if pipeline.classes and 2 < len(pipeline.classes) <= CONFUSING:
+        print(f"\n{text_confusion(answers, found, pipeline.classes)}")
+
+
+def _on_the_plane(pipeline: Pipeline) -> Any:
+    # Of two inputs that are numbers: what is predicted at a point, in the units of the file.
+    encoding = pipeline.encoding
+    if not pipeline.classes or encoding is None or len(encoding.inputs) != 2:
+        return None
+    if any(column.kind != "number" for column in encoding.columns):
+        return None
+    program = compile(pipeline.model)
+
+    def classify(point: Sequence[float]) -> int:
+        outputs = program([
+            (x - column.mean) / column.deviation
+            for x, column in zip(point, encoding.columns, strict=True)
+        ])  # fmt: skip
+        return max(range(len(outputs)), key=outputs.__getitem__)
+
+    return classify
+
+
+def _plain(frame: Frame, encoding: Encoding) -> list[tuple[str, ...]]:
+    # The two columns of a plane; what is missing was filled.
+    columns = [
+        [text if text not in MISSING else str(column.fill) for text in frame.column(column.name)]
+        for column in encoding.columns
+    ]
+    return list(zip(*columns, strict=True))
+
+
+# ---- pictures ----------------------------------------------------------------------------------
+
+
+def _folder(name: str) -> Path:
+    folder = Path(name)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"--out takes a folder, not {name!r} ({error.strerror})") from None
+    return folder
+
+
+def _pictures(pipeline: Pipeline, row: Row, folder: Path) -> list[Path]:
+    """Draw one example's loss and gradients: the network, and the neuron that feels it most.
+
+    The neuron stands alone, with the gradients of its own output, so that they can be checked.
+    """
+    model = pipeline.model
+    names = pipeline.encoding.inputs if pipeline.encoding else []
+    loss = _loss(pipeline, model(_labelled(row, names)), row[1])
+    loss.label = "loss"
+    model.zero_grad()
+    loss.backward()
+    written = [picture(loss, folder / "network.svg", "neuron")]
+    neuron = max(model.layers[0].neurons, key=lambda neuron: abs(neuron.b.grad))
+    if len(neuron.w) > 40:
+        return written  # too many inputs to be read
+    model.zero_grad()
+    output = neuron(_labelled(row, names))
+    output.backward()
+    return [*written, picture(output, folder / "neuron.svg", None)]
+
+
+def _labelled(row: Row, names: list[str]) -> list[Value]:
+    return [Value(v, label=name) for v, name in zip(row[0], names, strict=True)]
+
+
+def picture(value: Value, path: Path, collapse: str | None) -> Path:
+    """Draw a graph: by layer where neurons are too many, as DOT text where nothing can draw it."""
+    try:
+        try:
+            return render(value, path, collapse=collapse)
+        except ValueError:
+            collapse = "layer"
+            return render(value, path, collapse=collapse)
+    except RuntimeError as error:
+        print(f"microgradnet: {error}", file=sys.stderr)
+        path = path.with_suffix(".dot")
+        path.write_text(draw(value, collapse=collapse).source, encoding="utf-8")
+        return path
+
+
+def _figures(
+    pipeline: Pipeline, history: History, test_frame: Frame, frame: Frame, folder: Path
+) -> list[Path]:
+    """Plot the training, where matplotlib is installed."""
+    from microgradnet import boundaries, figures
+
+    try:
+        made = {"loss": figures.loss_curves(history), "gradients": figures.gradient_norms(history)}
+    except ImportError:
+        print('more pictures, of loss, gradients and classes: pip install "microgradnet[plot]"')
+        return []
+    classes, encoding = pipeline.classes, pipeline.encoding
+    if classes:
+        expected = targets(test_frame, pipeline.target, classes=classes).values
+        found = [classes.index(name) for name in pipeline.predict(test_frame)]
+        if len(classes) <= CONFUSING:
+            made["confusion"] = figures.confusion_matrix(expected, found, classes)
+        classify = _on_the_plane(pipeline)
+        if classify and encoding and len(classes) <= len(POINTS):
+            points = [[float(x) for x in row] for row in _plain(frame, encoding)]
+            answers = targets(frame, pipeline.target, classes=classes).values
+            names = [column.name for column in encoding.columns]
+            made["boundary"] = boundaries.decision_boundary(
+                classify, points, answers, classes, names
+            )
+    side = math.isqrt(len(pipeline.model.layers[0].neurons[0].w))
+    if side >= 6 and side * side == len(encoding.inputs if encoding else []):
+        made["weights"] = figures.weight_images(pipeline.model.layers[0], (side, side))
+    return [
+        path for name, made_one in made.items() for path in figures.write(made_one, folder / name)
+    ]
