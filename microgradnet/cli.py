@@ -21,6 +21,7 @@ from microgradnet.expressions import expression
 from microgradnet.history import PROGRESS
 from microgradnet.nn import activations
 from microgradnet.prompting import Prompt, told
+from microgradnet.recording import LEAF
 
 EXAMPLES = """\
 examples:
@@ -92,6 +93,8 @@ def step(options: argparse.Namespace) -> int:
         prompt = Prompt()
         for line in root.backward_steps():
             prompt.say(str(line))
+        if not root.rule:
+            prompt.say(LEAF)
     elif options.html is None:
         debug(root, {})
     return 0

@@ -34,7 +34,7 @@ from microgradnet.expressions import FIELDS, Condition
 from microgradnet.lines import user_frame
 from microgradnet.naming import bracketed, digits, printable
 from microgradnet.prompting import Prompt, told
-from microgradnet.recording import Recording, listed
+from microgradnet.recording import LEAF, Recording, listed
 from microgradnet.stepping import WIDTH, Step
 
 AROUND = 5  # steps in a list on each side
@@ -130,11 +130,14 @@ class Debugger(Prompt):
         self._go(lambda step: False)
 
     def do_goto(self, number: str) -> None:
-        """goto N: go to step N, on or back; 0 is the start"""
+        """goto N: go to step N, on or back; 0 is the start
+
+        Enter then goes on from there, step by step.
+        """
         last = len(self.steps)
         if not number.isdecimal() or int(number) > last:
             raise ValueError(f"goto takes a step from 0 to {last}, not {number!r}; try goto {last}")
-        self.at = int(number)
+        self.at, self.repeated = int(number), "step"
         self._show()
 
     def do_until(self, text: str) -> None:
@@ -156,8 +159,8 @@ class Debugger(Prompt):
         """break [NAME]: stop where a gradient reaches NAME; or list the breaks
 
         Or stop where a condition holds: nan or inf, for a contribution or a gradient
-        that is so; or a comparison of number, local, upstream, contribution, before
-        and after, such as
+        that is so; or a comparison of the step's number, local, upstream, contribution,
+        before and after, the gradient before and after it, such as
           break abs(after) > 10 and number > 3
         break -N removes break N, as delete N does.
         """
@@ -199,24 +202,33 @@ class Debugger(Prompt):
         node, operand, local, upstream, contribution, before, after.
         """
         fields = ("number", "node", "operand", *FIELDS[1:])
-        if name and name not in fields:
-            v = self.name.find(name)
+        field = name.removeprefix("step.")
+        if name and field not in fields:
+            try:
+                v = self.name.find(name)
+            except KeyError as error:
+                known = ", ".join(fields)
+                raise KeyError(f"{error.args[0]}; or a field of the step: {known}") from None
             leaf = "" if v.rule else ", a leaf"
             self.say(self.recording.equation(v, exact=True) + leaf)
             self.say(self.recording.state(v, self.at))
             return
         if not self.at:
             raise ValueError("no step is done yet; s goes to the first")
-        for field in [name] if name else fields:
-            part = getattr(self.steps[self.at - 1], field)
-            self.say(f"{field} = {self.name(part) if isinstance(part, Value) else repr(part)}")
+        for shown in [field] if name else fields:
+            part = getattr(self.steps[self.at - 1], shown)
+            self.say(f"{shown} = {self.name(part) if isinstance(part, Value) else repr(part)}")
 
     def do_values(self, part: str) -> None:
-        """values [TEXT]: show values and gradients, those with TEXT in the name"""
-        lines = self.recording.table(self.at, part)
-        if len(lines) == 1:
-            raise ValueError(f"values takes a part of a name, not {part!r}; try values alone")
-        self.say(*map(self.cut, lines))
+        """values [TEXT]: show values and gradients, those with TEXT in the name
+
+        Where there are many, they come in pages, results before leaves: values 2 is
+        the second page, values TEXT 2 that of those with TEXT in the name.
+        """
+        text, _, page = f" {part}".rpartition(" ")
+        if not page.isdecimal() or any(part in name for name in self.names() if text):
+            text, page = part, "1"
+        self.say(*map(self.cut, self.recording.table(self.at, text.strip(), int(page))))
 
     def do_list(self, number: str) -> None:
         """list [N]: show the steps around this one, or around step N
@@ -327,7 +339,7 @@ class Debugger(Prompt):
         if self.recording.fault:
             return f"{INDENT}no more steps: {self.recording.fault}"
         if not self.steps:
-            return INDENT + "no steps: it is a leaf, whose gradient by itself is 1"
+            return INDENT + LEAF
         return INDENT + "the end: every gradient is complete; v shows them, b goes back"
 
     def _watch(self, i: int) -> str:

@@ -275,7 +275,8 @@ def render(v: Value, filename: str | os.PathLike[str], **options: Any) -> "Path"
 
     `options` are those of `draw`. ".dot" and ".gv" are its text; ".svg", ".png", ".pdf" and the
     others that Graphviz knows need its executable: RuntimeError where that is missing, or fails.
-    A file that is there stays as it was until the picture is whole.
+    ValueError for a suffix that it does not know. A file that is there stays as it was until the
+    picture is whole.
     """
     from pathlib import Path
 
@@ -339,12 +340,17 @@ def executable() -> str:
 
 
 def run(source: str, kind: str, seconds: float | None = None) -> bytes:
-    """Return the picture of a DOT text in one of Graphviz' formats; RuntimeError where it fails."""
+    """Return the picture of a DOT text in one of Graphviz' formats; RuntimeError where it fails.
+
+    ValueError for a format that it does not know.
+    """
     import subprocess
 
     command = [executable(), f"-T{kind}"]
     done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=seconds)
     if done.returncode or not done.stdout:
         message = " ".join(done.stderr.decode(errors="replace").split())
+        if "not recognized" in message:
+            raise ValueError(f"Graphviz draws no format {kind!r}; try .svg or .png")
         raise RuntimeError(f"{' '.join(command)} draws no picture: {message}; try .svg or .png")
     return done.stdout

@@ -200,6 +200,8 @@ class Value:
         After an error every `grad` is what it was before.
         """
         leaves, results = graph(self)
+        if OPEN_WALKS:
+            end_walks(leaves + results)
         before = [v.grad for v in leaves], [v.grad for v in results]
         z = self
         try:
@@ -335,6 +337,16 @@ class _Copying(threading.local):
 _COPYING = _Copying()
 
 
+OPEN_WALKS: list[Any] = []  # those of backward_steps() that are neither drained nor left
+
+
+def end_walks(values: list[Value]) -> None:
+    """End the walks that were left open over some of these Values: their `grad` is half-way."""
+    for walk in list(OPEN_WALKS):
+        if not set(walk.values).isdisjoint(values):
+            walk.end()
+
+
 def as_number(data: object) -> float:
     """Return a real number as a float; TypeError for anything else."""
     if isinstance(data, Value) or hasattr(data, "__len__") or not hasattr(data, "__float__"):
@@ -407,7 +419,10 @@ def annotate(error: BaseException, z: Value, what: str) -> None:
     operands = (
         f"{v.label or letter} = {v.data!r}" for letter, v in zip("xy", z.args, strict=False)
     )
-    error.add_note(f"in {what}{z.op} with {', '.join(operands)}; {z.rule.remedy}")  # type: ignore[union-attr]
+    remedy = "make them smaller: a float ends at 1.8e308"
+    if not isinstance(error, OverflowError):
+        remedy = z.rule.remedy  # type: ignore[union-attr]
+    error.add_note(f"in {what}{z.op} with {', '.join(operands)}; {remedy}")
 
 
 RUNTIME.update(

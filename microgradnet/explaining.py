@@ -18,8 +18,9 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import SupportsFloat
 
-from microgradnet.engine import Value, as_number, graph, topological_order
+from microgradnet.engine import Value, graph, topological_order
 from microgradnet.naming import Names, digits
 from microgradnet.stepping import Step, backward_steps
 
@@ -98,19 +99,29 @@ class Explanation:
         for values, factors, product in self.paths:
             path = " <- ".join(map(name, values))
             lines.append(f"  {path}: {' * '.join(map(digits, factors))} = {digits(product)}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._gates()])
 
     def _nothing(self) -> str:
         if self.root is self.target:
             return ", as that of every Value by itself"
+        if self.root not in self._leads():
+            return f": {self.names(self.root)} was not computed from it"
+        return ": no gradient comes through" + "".join(f"\n{line}" for line in self._gates())
+
+    def _leads(self) -> set[Value]:
+        # The target, and all that was computed from it.
         leads = {self.target}
         for z in graph(self.root)[1]:
             if not leads.isdisjoint(z.args):
                 leads.add(z)
-        if self.root not in leads:
-            return f": {self.names(self.root)} was not computed from it"
-        closed = [s.formula.removesuffix(" = 0") for s in self._closed if s.operand in leads]
-        return ": no gradient comes through" + "".join(f"\n  {text} = 0" for text in closed[:PATHS])
+        return leads
+
+    def _gates(self) -> list[str]:
+        # The closed gates on other ways to the target.
+        leads, shown = self._leads(), set(self.steps)
+        closed = [s for s in self._closed if s.operand in leads and s not in shown]
+        lines = [f"  closed: {s.formula.removesuffix(' = 0')} = 0" for s in closed[:PATHS]]
+        return [*lines, f"  and {len(closed) - PATHS} more"] if len(closed) > PATHS else lines
 
     __repr__ = __str__
 
@@ -164,7 +175,9 @@ def what_if(
     Nothing is changed: the graph is computed again beside the Values. ArithmeticError or ValueError
     where it cannot be.
     """
-    change = as_number(change)
+    if isinstance(change, Value) or not isinstance(change, SupportsFloat):
+        raise TypeError(f"what_if() takes a number as change, not {change!r}; such as 0.1")
+    change = float(change)
     gradient = explain(root, target, names).gradient
     name = Names(root, names)
     numbers = {target: target.data + change}

@@ -13,6 +13,7 @@ is nothing in it that could do anything else.
 import ast
 import math
 import operator
+import re
 import unicodedata
 import warnings
 from collections.abc import Callable, Mapping
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 LONGEST = 10_000  # characters
 SHOWN = 60  # of them in a message
+NUMBERS = ("nan", "inf")  # as conditions; in conditions also as NaN, Inf
 CONSTANTS = {"pi": math.pi, "e": math.e, "inf": math.inf, "nan": math.nan}
 OTHER_NAMES = {"max": "maximum", "min": "minimum", "pow": "power"}
 # The operations that people write; the others are parts of derivatives.
@@ -42,6 +44,9 @@ COMPARISONS: dict[type[ast.AST], Callable[..., bool]] = {
 # What is read, and an example of it: an expression, or where `conditions` are let in, one of them.
 KINDS = {False: ("an expression", "tanh(x*w + b)"), True: ("a condition", "abs(after) > 10")}
 FIELDS = ("number", "local", "upstream", "contribution", "before", "after")
+PREFIX = re.compile(rf"(?<![\w.])step\.(?=(?:{'|'.join(FIELDS)})\b)")  # of a field, as in Python
+GRADIENTS = ("grad", "gradient")  # people write for `after`
+EQUALS = re.compile("(?<![<>=!])=(?!=)")  # that is one alone
 
 
 def expression(text: str, numbers: Mapping[str, float]) -> tuple[Value, dict[str, Value]]:
@@ -89,31 +94,35 @@ class Condition:
 
     "nan" and "inf" hold where the contribution or the gradient after it is so, a name where a
     gradient reaches that Value. In a comparison stand number, local, upstream, contribution, before
-    and after, with arithmetic, operations, `and`, `or` and `not`.
+    and after, or step.number and so on, with arithmetic, operations, `and`, `or` and `not`.
     """
 
     def __init__(self, text: str, names: Names) -> None:
         self.text = text.strip()
         self.value: Value | None = None
         self.tree: ast.expr | None = None
-        if self.text in ("nan", "inf"):
+        if self.text in NUMBERS:
             return
         try:
             self.value = names.find(self.text)
             return
         except KeyError as error:
             unknown = str(error.args[0])
-        match _parsed(self.text, conditions=True).body:
+        if self.text.lower() in NUMBERS:
+            return
+        text = PREFIX.sub("", self.text)
+        match _parsed(text, conditions=True).body:
             case [ast.Expr(ast.Compare() | ast.BoolOp() | ast.UnaryOp(ast.Not()) as tree)]:
                 # On nan everything can be computed that there is: what raises is the condition.
-                _evaluated(tree, dict.fromkeys(FIELDS, math.nan), self.text, conditions=True)
+                _evaluated(tree, dict.fromkeys(FIELDS, math.nan), text, conditions=True)
                 self.tree = tree
             case [ast.Expr(ast.Name() | ast.Attribute() | ast.Subscript())]:
                 raise ValueError(f"{unknown}; or a condition, such as {KINDS[True][1]}")
-            case _:
+            case body:
+                example = _compared(text) if isinstance(body[0], ast.Assign) else KINDS[True][1]
                 raise ValueError(
                     "a condition is nan, inf, a name or a comparison, "
-                    f"not {_shown(self.text)}; try {KINDS[True][1]}"
+                    f"not {_shown(self.text)}; try {example}"
                 )
 
     def meets(self, step: "Step") -> bool:
@@ -121,7 +130,7 @@ class Condition:
         if self.value is not None:
             return step.operand is self.value
         if self.tree is None:
-            test = math.isnan if self.text == "nan" else math.isinf
+            test = math.isnan if self.text.lower() == "nan" else math.isinf
             return test(step.contribution) or test(step.after)
         known = {name: getattr(step, name) for name in FIELDS}
         return bool(_evaluated(self.tree, known, self.text, conditions=True, failed=math.nan))
@@ -149,6 +158,8 @@ def _parsed(text: str, conditions: bool = False) -> ast.Module:
     except SyntaxError as error:
         where = f" at character {error.offset}" if error.offset else ""
         what = error.msg.partition(";")[0]
+        if conditions and ("==" in what or "assign" in what):
+            example = _compared(text)
         raise ValueError(
             f"{kind} is arithmetic, not {_shown(text)} ({what}{where}); try {example}"
         ) from None
@@ -261,12 +272,10 @@ def _computed(name: str, values: list[Any]) -> Any:
     rule = OPERATIONS[name]
     try:
         return rule(*values)
-    except (ArithmeticError, ValueError) as error:
-        if not any(isinstance(v, Value) for v in values):  # else it has this note
-            pairs = zip("xy", values, strict=False)
-            operands = ", ".join(f"{letter} = {x!r}" for letter, x in pairs)
-            error.add_note(f"in {rule.symbol} with {operands}; {rule.remedy}")
-        raise
+    except (ArithmeticError, ValueError):
+        if any(isinstance(v, Value) for v in values):
+            raise
+    return rule(*map(Value, values))  # fails too, with the operation and operands in its note
 
 
 def _found(name: str, known: Mapping[str, Any], conditions: bool) -> Any:
@@ -275,9 +284,14 @@ def _found(name: str, known: Mapping[str, Any], conditions: bool) -> Any:
     if name in CONSTANTS:
         return CONSTANTS[name]
     if conditions:
-        raise ValueError(
-            f"a condition compares {', '.join(FIELDS)}, not {name!r}; try {KINDS[True][1]}"
-        )
+        if name.lower() in NUMBERS:
+            return CONSTANTS[name.lower()]
+        from difflib import get_close_matches
+
+        near = get_close_matches(name, FIELDS, 1)
+        example = f"{near[0]} > 10" if near else KINDS[True][1]
+        example = "after, the gradient after the step" if name in GRADIENTS else example
+        raise ValueError(f"a condition compares {', '.join(FIELDS)}, not {name!r}; try {example}")
     raise ValueError(f"a name takes a number, and {name!r} has none; give one, such as {name}=2")
 
 
@@ -296,6 +310,11 @@ def _segment(node: ast.AST, text: str) -> str:
     return ast.get_source_segment(text.strip(), node) or text
 
 
+def _compared(text: str) -> str:
+    """Return a condition with == for =, as an example; where it is too long, another."""
+    return EQUALS.sub("==", text) if len(text) <= SHOWN and text.isprintable() else KINDS[True][1]
+
+
 def _shown(text: str) -> str:
     return repr(text if len(text) <= SHOWN else text[: SHOWN - 1] + "…")
 
@@ -305,6 +324,8 @@ def _refuse(node: ast.AST, text: str, conditions: bool = False) -> NoReturn:
     kind, example = KINDS[conditions]
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitXor):
         example = "x ** 2"
+    if conditions and isinstance(node, ast.Attribute) and node.attr in GRADIENTS:
+        example = "after, the gradient after the step"
     raise ValueError(
         f"{kind} has numbers, names, + - * / ** and operations, not {part}; try {example}"
     )

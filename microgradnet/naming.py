@@ -19,16 +19,31 @@ from microgradnet.nn import Module
 LONGEST = 24  # characters of an expression that is used as a name
 HOLDERS = (Value, Module, list, tuple, dict)
 INFIX = ("+", "-", "*", "/", "**")
-ATOM = re.compile(r"[\w.\[\]']+|\w+\([^()]*\)")  # not -x: as a base, -x ** 2 is -(x ** 2)
+ATOM = re.compile(r"[\w#.\[\]']+|\w+\([^()]*\)")  # not -x: as a base, -x ** 2 is -(x ** 2)
 
 
 class Names:
-    """The names of the Values below a root, each its own; constants are named by their number."""
+    """The names of the Values below a root, each its own.
+
+    Constants are named by their number: three of 1 are 1, 1#2 and 1#3.
+    """
 
     def __init__(self, root: Value, names: Mapping[str, object] | None = None) -> None:
         if not isinstance(root, Value):
             raise TypeError(f"a graph is that of a Value, not {root!r}; pass a result, as a loss")
         self.root, self.given = root, named(names or {})
+        self._constants: set[Value] = set()
+
+    def written(self, v: Value) -> str:
+        """Return the name of an operand in a formula: a constant is its number there."""
+        return self._shown(v, self._names)
+
+    def of_its_own(self, v: Value) -> bool:
+        """Return whether a Value has another name than its number."""
+        return v in self._names and v not in self._constants
+
+    def _shown(self, v: Value, names: Mapping[Value, str]) -> str:
+        return digits(v) if v in self._constants else names[v]
 
     def __call__(self, v: Value) -> str:
         return self._names.get(v) or printable(v.label or self.given.get(v) or v.op or digits(v))
@@ -64,13 +79,15 @@ class Names:
         count: dict[str, int] = {}
         for i, v in enumerate(order):
             own = printable(v.label or self.given.get(v, "")) if v.label or v in self.given else ""
+            mark = "_"
             if not own and v.rule is None:
-                names[v] = digits(v)
-                continue
-            name = stem = own or _expression(v, names) or f"v{i}"
+                self._constants.add(v)
+                mark = "#"
+                own = digits(v)
+            name = stem = own or _expression(v, [self._shown(x, names) for x in v.args]) or f"v{i}"
             while name in count or (name != own and name in taken):
                 count[stem] = count.get(stem, 1) + 1
-                name = f"{stem}_{count[stem]}"
+                name = f"{stem}{mark}{count[stem]}"
             count.setdefault(name, 1)
             names[v] = name
         return names
@@ -131,9 +148,8 @@ def bracketed(name: str) -> str:
     return name if ATOM.fullmatch(name) else f"({name})"
 
 
-def _expression(z: Value, names: Mapping[Value, str]) -> str:
+def _expression(z: Value, parts: list[str]) -> str:
     # The operation on the names of its operands, "" where that is too long to be a name.
-    parts = [names[v] for v in z.args]
     if z.op in INFIX:
         loose = len(parts) == 2 and z.op == "+"
         text = z.op.join(part if loose else bracketed(part) for part in parts)

@@ -57,6 +57,8 @@ node [shape=box fixedsize=true label=""]
 edge [fontname=Arial fontsize=12 arrowsize=0.85]"""
 COLOURS = {"pos": RED, "neg": BLUE}
 
+WORDS = 9  # where the words stand in what is told of a contribution
+
 Line: TypeAlias = list[str | int]  # what is said: a number stands for the name of that Value
 
 
@@ -86,13 +88,19 @@ def page(
 
     `names=locals()` names the Values without a label by the variables that hold them. No `grad` is
     changed, and a file that is there stays as it was until the page is whole. ValueError for more
-    than 1000 Values, RuntimeError where Graphviz is missing.
+    than 1000 Values, IsADirectoryError where the name is that of a folder, RuntimeError where
+    Graphviz is missing.
     """
     from pathlib import Path
 
     if not isinstance(v, Value):
         raise TypeError(f"page() takes a Value, not {v!r}; pass a result, such as a loss")
     path = Path(filename)
+    if path.is_dir():  # also for "", which is the folder that one is in
+        raise IsADirectoryError(
+            f"page() writes to a file, not to the folder {os.fspath(filename)!r}; add the file's "
+            "name, such as 'steps.html'"
+        )
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"page() writes into a folder that is there, not {str(path.parent)!r}; make it first"
@@ -161,8 +169,14 @@ def _told(walk: Walk, steps: list[Step]) -> dict[str, object]:
             _happens(step, seen[step.operand], total[step.operand]),
             *_shade(step.after, scale), _sign(flow), round(1.5 + width, 1),
         ])  # fmt: skip
+    # backward() gives them 0 in the end; a constant that nothing reaches shows its number only.
+    unreached = [v for v in values if v not in final and _titled(v, walk)]
+    if unreached:
+        backward[-1][WORDS] = f"{backward[-1][WORDS]} {_left(unreached, walk)}"
     return {
         "names": [name(v) for v in values],
+        "loose": [bracketed(name(v)) != name(v) for v in values],
+        "unreached": [place[v] for v in unreached],
         "data": [digits(v) for v in values],
         "exact": [repr(v.data) for v in values],
         "lines": [printable(str(v.line)) if v.line else "" for v in values],
@@ -186,8 +200,9 @@ def _equation(z: Value, walk: Walk, place: Mapping[Value, int]) -> Line:
     numbers: list[Line] = []
     for i, v in enumerate(z.args):
         name, number = walk.names(v), digits(v)
-        loose = z.op not in INFIX or z.op == "+" or bracketed(name) == name
-        words.append([place[v]] if loose else ["(", place[v], ")"])
+        tight = (z.op in (*INFIX, "neg") and z.op != "+") or (i == 1 and name.startswith("-"))
+        apart = tight and bracketed(name) != name
+        words.append(["(", place[v], ")"] if apart else [place[v]])
         if number.startswith("-") and (z.op, i) in (("neg", 0), ("**", 0), ("+", 1), ("-", 1)):
             number = f"({number})"
         numbers.append([number])
@@ -210,7 +225,9 @@ def _is(z: Value, walk: Walk) -> str:
     what = {
         "+": f"the sum of {x} and {y}", "-": f"the difference of {x} and {y}",
         "*": f"the product of {x} and {y}", "/": f"the quotient of {x} and {y}",
-        "**": f"{x} to the power of {y}", "neg": f"minus {x}",
+        "**": f"{bracketed(x)} to the power of {y}", "neg": f"minus {bracketed(x)}",
+        "abs": f"the absolute value of {x}", "sqrt": f"the square root of {x}",
+        "maximum": f"the larger of {x} and {y}", "minimum": f"the smaller of {x} and {y}",
     }  # fmt: skip
     other = f"{printable(z.op)} of {x}" + f" and {y}" * (len(z.args) - 1)
     return f"{walk.names(z)} is {what.get(z.op, other)}."
@@ -225,6 +242,11 @@ def _happens(step: Step, nth: int, total: int) -> str:
             "A difference passes its gradient on, with the other sign",
         )[step.index], "*": "A product passes its gradient on, times the other factor",
         "neg": "A minus passes its gradient on, with the other sign",
+        "/": (
+            "A quotient passes its gradient on, divided by its denominator",
+            "A quotient passes its gradient on, times its slope",
+        )[step.index], "**": "A power passes its gradient on, times its slope",
+        "abs": "An absolute value passes its gradient on, times the sign of its operand",
     }  # fmt: skip
     other = f"{printable(op)} passes its gradient on, times its slope"
     product = f"{digits(step.local)} × {digits(step.upstream)} = {digits(step.contribution)}"  # noqa: RUF001
@@ -237,6 +259,13 @@ def _happens(step: Step, nth: int, total: int) -> str:
     first = f"its gradient is a sum of {total}, and this is the first"
     text += first if nth == 1 else f"this adds to the {digits(step.before)} that is there"
     return text + ("; it is complete." if nth == total else f"; {total - nth} to come.")
+
+
+def _left(unreached: list[Value], walk: Walk) -> str:
+    """Return which Values no gradient reaches, in words."""
+    if len(unreached) == 1:
+        return f"No gradient reaches {walk.names(unreached[0])}: its is 0."
+    return f"No gradient reaches {len(unreached)} others: theirs is 0."
 
 
 # ---- what is drawn -------------------------------------------------------------------------------
@@ -260,7 +289,7 @@ def _card(v: Value, walk: Walk, gradients: set[str]) -> _Card:
     kind = "parameter" if leaf_colour(title) == PARAMETER else "input"
     data, grad = _width(digits(v), SMALL), 0.0
     if title or gradients:
-        grad = max(_width(f"grad {text}", SMALL) for text in {"·", *gradients})
+        grad = max(_width(f"grad {text}", SMALL) for text in {"·", "0", *gradients})
     spare = max(0.0, _width(title + op, LARGE) - data - grad)
     share = spare * data / (data + grad)
     height = NUMBERS + (TITLE if title else 0.0)

@@ -14,12 +14,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from microgradnet.engine import Value, topological_order
-from microgradnet.naming import INFIX, Names, bracketed, digits
+from microgradnet.naming import INFIX, Names, bracketed, digits, printable
 from microgradnet.operations import NOT_COMPUTED
 from microgradnet.prompting import told
 from microgradnet.stepping import Step, backward_steps
 
-OPERATIONS_SHOWN, ROWS = 16, 40  # in the summary; in a table of values
+LEAF = "no steps: it is a leaf, whose gradient by itself is 1"
+OPERATIONS_SHOWN, ROWS = 16, 40  # in the summary; in a page of the table of values
 
 
 class Recording:
@@ -76,7 +77,9 @@ class Recording:
             f"{_counted(self.steps, 'step')} of backward(); no grad is changed"
         ]
         if len(leaves) + len(results) > 2 * OPERATIONS_SHOWN or len(results) > OPERATIONS_SHOWN:
-            return [*lines, f"  {_counted(results, 'operation')}; v shows them with their numbers"]
+            pages = f", {ROWS} to a page" * (len(results) > ROWS)
+            what = "v shows them with their numbers" + pages
+            return [*lines, f"  {_counted(results, 'operation')}; {what}"]
         if leaves:
             lines.append("  " + ", ".join(f"{self.name(v)} = {digits(v)}" for v in leaves))
         width = max((len(self.name(v)) for v in results), default=0)
@@ -114,11 +117,23 @@ class Recording:
             return f"{head} so far, from {listed(done)}{more}"
         return f"{head}, complete: from {listed(done)}"
 
-    def table(self, at: int, part: str = "") -> list[str]:
-        """Return a line for each Value with a part in its name: value, gradient, how computed."""
+    def table(self, at: int, part: str = "", page: int = 1) -> list[str]:
+        """Return a line for each Value with a part in its name: value, gradient, how computed.
+
+        Where they need several pages, what was computed comes before the leaves. ValueError where
+        no name has that part, and where there is no such page.
+        """
         rows = [("name", "value", "grad", "computed as")]
         found = [v for v in self.values if part in self.name(v)]
-        for v in found[:ROWS]:
+        pages = -(-len(found) // ROWS)
+        if not found:
+            raise ValueError(f"values takes a part of a name, not {part!r}; try values alone")
+        if not 1 <= page <= pages:
+            words = f"{part} {pages}".strip()
+            raise ValueError(f"values has pages from 1 to {pages}, not {page}; try values {words}")
+        if pages > 1:
+            found.sort(key=lambda v: not v.rule)
+        for v in found[(page - 1) * ROWS : page * ROWS]:
             grad = self.gradient(v, at)
             written = _written(v, self.name) if v.rule else ""
             rows.append((self.name(v), digits(v), "·" if grad is None else digits(grad), written))
@@ -127,8 +142,12 @@ class Recording:
         for row in rows:
             cells = (f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
             lines.append(("  " + "  ".join(cells)).rstrip())
-        if len(found) > ROWS:
-            lines.append(f"  and {len(found) - ROWS:,} more: ask for a part of their names")
+        if pages > 1:
+            words = f"v {printable(part) + ' ' if part else ''}{page % pages + 1}"
+            which = "next" if page < pages else "first"
+            lines.append(
+                f"  page {page} of {pages}, of {len(found):,} values; {words}: the {which}"
+            )
         return lines
 
 

@@ -12,6 +12,7 @@ const backward = data.backward.map(
   }));
 const [root, ...rest] = data.root, rootCell = ["1", ...rest];
 const seed = forward.length + 1, end = seed + backward.length;
+const gradient = (i) => data.loose[i] ? ["(", i, ").grad"] : [i, ".grad"];
 const plural = (count, what) => `${count} ${what}${count === 1 ? "" : "s"}`;
 
 // ---- the picture --------------------------------------------------------------------------------
@@ -75,7 +76,7 @@ function drawCard([kind, title, op, height, split, left, top, width], i) {
 
 // ---- what a step changes, and takes back --------------------------------------------------------
 
-const NONE = ["·", "", 1];
+const NONE = ["·", "", 1], ZERO = ["0", "zero", 1];
 const shown = new Map([[root, rootCell]]);
 for (const step of backward) {
   step.before = shown.get(step.v) ?? NONE;
@@ -109,6 +110,7 @@ function change(at, done) {
     mark(key, sign, done);
     edges.get(key).line.style.strokeWidth = done ? width : "";
   }
+  if (at === end) for (const i of data.unreached) setGradient(i, done ? ZERO : NONE);
 }
 
 // ---- what is said of a step ---------------------------------------------------------------------
@@ -123,31 +125,37 @@ function told(at) {  // numbers in a line stand for names
     return {node: z, operands, edges: operands.map((_, i) => `${z}-${i}`), line, words};
   }
   if (at === seed) {
-    return {node: root, line: [root, ".grad = 1"], words: `${names[root]} is ${data.data[root]}. ` +
+    return {node: root, line: [...gradient(root), " = 1"], words: `${names[root]} is ${data.data[root]}. ` +
       `Backward starts here: the derivative of ${names[root]} by itself is 1.`};
   }
   const {z, v, key, numbers, old, sum, partial, words} = backward[at - seed - 1];
   return {
     node: z, operands: [v], edges: [key], words, change: `${old} → ${sum}`,
-    line: [v, ".grad += d(", z, ")/d(", v, ") × ", z, `.grad = ${numbers}`],
+    line: [...gradient(v), " += d(", z, ")/d(", v, ") × ", ...gradient(z), ` = ${numbers}`],
     formula: ["d(", z, ")/d(", v, `) = ${partial}`],
   };
 }
 
 function brief(at) {  // for the list
+  const plain = (i) => gradient(i).map((part) => names[part] ?? part).join("");
   if (at === 0) return "start: inputs and parameters";
   if (at < seed) return `${names[forward[at - 1].z]} = ${data.data[forward[at - 1].z]}`;
-  if (at === seed) return `start: ${names[root]}.grad = 1`;
+  if (at === seed) return `start: ${plain(root)} = 1`;
   const {v, numbers} = backward[at - seed - 1];
-  return `${names[v]}.grad += ${numbers}`;
+  return `${plain(v)} += ${numbers}`;
+}
+
+function breakable(text) {  // a text that may break in layers.0.w, and in no number: as nodes
+  const parts = text.replace(/[^\d\s]\.(?!grad)(?=\w)|\.(?!grad|[\d\s])|[_/](?=\w)/g, "$&\n").split("\n");
+  return parts.flatMap((part, i) => i ? [document.createElement("wbr"), part] : [part]);
 }
 
 function write(element, line = [], node) {
-  element.replaceChildren(...line.map((part) => {
-    if (typeof part === "string") return part;
+  element.replaceChildren(...line.flatMap((part) => {
+    if (typeof part === "string") return breakable(part);
     const span = document.createElement("span");
     span.className = part === node ? "node" : "operand";
-    span.textContent = names[part];
+    span.append(...breakable(names[part]));
     return span;
   }));
 }
@@ -197,6 +205,7 @@ function go(to, link = true) {
   ring(halos[2], step.node);
 
   say(now);
+  $("said").scrollTop = 0;
   $("gives").textContent = pass === "forward" ? "is computed" : "passes its gradient on";
   $("gets").textContent = pass === "forward" ? "its operands" : "receives";
 
@@ -257,7 +266,7 @@ function tick() {
 
 // ---- zoom ---------------------------------------------------------------------------------------
 
-const pane = $("pane"), MARGIN = 24, SMALLEST = 0.05, LARGEST = 4, SMALL = 0.7, READABLE = 0.9;
+const pane = $("pane"), MARGIN = 24, SMALLEST = 0.05, LARGEST = 4, SMALL = 0.7, READABLE = 0.85;
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 let zoom = 1, fitted = true, stepped = 0;
 
@@ -274,6 +283,7 @@ function scale(to, x = pane.clientWidth / 2, y = pane.clientHeight / 2) {
   graph.style.height = `${high * zoom}px`;
   pane.scrollLeft += graph.getBoundingClientRect().left + along * wide * zoom - frame.left - x;
   pane.scrollTop += graph.getBoundingClientRect().top + down * high * zoom - frame.top - y;
+  magnify();
 }
 
 function fit() {
@@ -289,23 +299,85 @@ function follow(indices, smoothly) {  // scroll to cards; to the first, where al
   if (since < 500) pane.scrollTo({left: scrollLeft, top: scrollTop, behavior: "instant"});
   indices = indices.filter((i) => i !== undefined);
   if (!indices.length) indices = forward.length ? [forward[0].z, ...forward[0].operands] : [root];
+  let [left, top, right, bottom] = around(indices);
+  if (right - left > clientWidth || bottom - top > clientHeight) {
+    [left, top, right, bottom] = around(indices.slice(0, 1));
+  }
+  const middle = (top + bottom) / 2;
+  if (left >= 0 && top >= 0 && right <= clientWidth && bottom <= clientHeight) {
+    magnify(middle);
+    return;
+  }
+  const glide = smoothly && since >= 500 && !still.matches;
+  const down = Math.max(
+    -scrollTop, Math.min(middle - clientHeight / 2, pane.scrollHeight - clientHeight - scrollTop));
+  pane.scrollBy({
+    left: (left + right - clientWidth) / 2, top: down, behavior: glide ? "smooth" : "instant",
+  });
+  magnify(middle - down);
+}
+
+function around(indices) {  // the sides of what holds these cards, in the pane
   const outer = graph.getBoundingClientRect(), frame = pane.getBoundingClientRect();
   const start = [outer.left - frame.left, outer.top - frame.top];
-  const span = (boxes, k) => [
-    start[k] + (Math.min(...boxes.map((box) => box[k])) + data.shift[k]) * zoom - 12,
-    start[k] + (Math.max(...boxes.map((box) => box[k] + box[k + 2])) + data.shift[k]) * zoom + 12,
-  ];
   const boxes = indices.map((i) => cards[i].box);
-  let [left, right] = span(boxes, 0), [top, bottom] = span(boxes, 1);
-  if (right - left > clientWidth || bottom - top > clientHeight) {
-    [[left, right], [top, bottom]] = [span(boxes.slice(0, 1), 0), span(boxes.slice(0, 1), 1)];
+  const side = (k, far) => start[k] + data.shift[k] * zoom + (far
+    ? Math.max(...boxes.map((box) => box[k] + box[k + 2])) * zoom + 12
+    : Math.min(...boxes.map((box) => box[k])) * zoom - 12);
+  return [side(0), side(1), side(0, true), side(1, true)];
+}
+
+// ---- the lens -----------------------------------------------------------------------------------
+
+// The current cards at a size to read, above the graph where it is too small, or they too far apart.
+const lens = $("lens"), GAP = 90, ROW = 16, RIM = 14, LEGIBLE = 0.45;
+
+function magnify(middle) {  // where they are in the pane: the lens goes to its other half
+  pane.classList.toggle("far", zoom < LEGIBLE);
+  const {node, operands = [], edges: keys = []} = told(now), left = [...new Set(operands)];
+  const unseen = node !== undefined && (zoom < SMALL || !together([node, ...left]));
+  lens.toggleAttribute("hidden", !unseen);
+  lens.replaceChildren();
+  if (!unseen) return;
+  const boxes = left.map((i) => cards[i].box), [, , width, height] = cards[node].box;
+  const across = Math.max(0, ...boxes.map((box) => box[2]));
+  const tall = boxes.reduce((sum, box) => sum + box[3] + ROW, -ROW);
+  const x = left.length ? across + GAP : 0, most = Math.max(tall, height);
+  const middles = new Map();
+  let y = (most - tall) / 2;
+  for (const [k, i] of left.entries()) {
+    enlarge(i, "operand", across - boxes[k][2], y);
+    middles.set(i, y + boxes[k][3] / 2);
+    y += boxes[k][3] + ROW;
   }
-  if (left >= 0 && top >= 0 && right <= clientWidth && bottom <= clientHeight) return;
-  const glide = smoothly && since >= 500 && !still.matches;
-  pane.scrollBy({
-    left: (left + right - clientWidth) / 2, top: (top + bottom - clientHeight) / 2,
-    behavior: glide ? "smooth" : "instant",
-  });
+  enlarge(node, "node", x, (most - height) / 2);
+  const [from, to, centre, end] = [across + 8, x - 8, (across + x) / 2, most / 2];
+  for (const [i, start] of middles) {
+    const edge = make(lens, "g", {class: "edge now"});
+    make(edge, "path", {d: `M${from} ${start}C${centre} ${start} ${centre} ${end} ${to - 9} ${end}`});
+    make(edge, "polygon", {points: `${to - 9},${end - 5} ${to},${end} ${to - 9},${end + 5}`});
+  }
+  const label = now > seed && edges.get(keys[0]).label;
+  if (label) make(lens, "text", {class: "local now", x: centre, y: end - 9}, label[2]);
+  const sizes = [x + width + 2 * RIM, most + 2 * RIM];
+  lens.setAttribute("viewBox", `${-RIM} ${-RIM} ${sizes.join(" ")}`);
+  lens.setAttribute("width", sizes[0]);
+  const [, top, , bottom] = around([node, ...left]);
+  lens.classList.toggle("above", (middle ?? (top + bottom) / 2) > pane.clientHeight / 2);
+}
+
+function together(indices) {
+  const [left, top, right, bottom] = around(indices);
+  return right - left <= pane.clientWidth && bottom - top <= pane.clientHeight;
+}
+
+function enlarge(i, kind, x, y) {
+  const [, , width, height] = cards[i].box;
+  const place = {x: x - 5, y: y - 5, width: width + 10, height: height + 10};
+  make(lens, "rect", {class: `halo on ${kind}`, rx: 9, ...place});
+  const card = lens.appendChild(cards[i].card.cloneNode(true));
+  card.removeAttribute("id");
+  card.setAttribute("transform", `translate(${x} ${y})`);
 }
 
 // ---- what the reader does -----------------------------------------------------------------------
@@ -412,7 +484,8 @@ function list(title, from, to) {
     const button = item.appendChild(document.createElement("button"));
     button.type = "button";
     button.appendChild(document.createElement("b")).textContent = place(at)[1];
-    button.appendChild(document.createElement("span")).textContent = brief(at);
+    button.appendChild(document.createElement("span")).append(...breakable(brief(at)));
+    button.setAttribute("aria-label", `${place(at)[1]} ${brief(at)}`);
     button.addEventListener("click", (event) => {
       step(at);
       if (event.detail) button.blur();

@@ -5,11 +5,11 @@
 >>> y.label = "y"
 >>> for step in y.backward_steps():
 ...     print(step)
-   1  (x*w+b).grad += 0.42 * 1 = 0.42           -> 0.42      d(y)/d(x*w+b) = 1 - y ** 2
-   2  (x*w).grad   += 1 * 0.42 = 0.42           -> 0.42      d(x*w+b)/d(x*w) = 1
-   3  b.grad       += 1 * 0.42 = 0.42           -> 0.42      d(x*w+b)/d(b) = 1
-   4  x.grad       += -3 * 0.42 = -1.26         -> -1.26     d(x*w)/d(x) = w
-   5  w.grad       += 2 * 0.42 = 0.8399         -> 0.8399    d(x*w)/d(w) = x
+   1  (x*w+b).grad += 0.42 * 1 = 0.42      -> 0.42     d(y)/d(x*w+b) = 1 - y ** 2
+   2  (x*w).grad   += 1 * 0.42 = 0.42      -> 0.42     d(x*w+b)/d(x*w) = 1
+   3  b.grad       += 1 * 0.42 = 0.42      -> 0.42     d(x*w+b)/d(b) = 1
+   4  x.grad       += -3 * 0.42 = -1.26    -> -1.26    d(x*w)/d(x) = w
+   5  w.grad       += 2 * 0.42 = 0.8399    -> 0.8399   d(x*w)/d(w) = x
 
 A line reads: the gradient of `x*w` grows by the local derivative, times the gradient that arrives,
 to what it is now. Every step is the chain rule once: `contribution = local * upstream`. It is the
@@ -25,7 +25,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import CodeType, FrameType
 
-from microgradnet.engine import Value, annotate, changed, graph
+from microgradnet.engine import OPEN_WALKS, Value, annotate, changed, end_walks, graph
 from microgradnet.expressions import Condition
 from microgradnet.lines import Line, user_frame
 from microgradnet.naming import Names, bracketed, digits
@@ -53,13 +53,55 @@ WIDTH = 100  # characters of a step's line; its formula has more where names are
 
 
 class Walk:
-    """What the steps of one backward share: the names, and what uses which Value."""
+    """One backward on its way: what its steps share, and how every `grad` was before it."""
 
     def __init__(self, root: Value, names: Mapping[str, object] | None) -> None:
         self.root = root
         self.names = Names(root, names)
         self.leaves, self.results = graph(root)
+        self.values = self.leaves + self.results
         self.passed: set[Value] = set()  # the results that have passed their gradient on
+        self.ended = False  # by another backward over its Values
+
+    def begin(self, keep: bool) -> None:
+        """Set every `grad` aside; one that keeps them ends the walks left open over these Values.
+
+        One that does not, such as that of explain(), leaves all as it was, and may be within.
+        """
+        if keep:
+            end_walks(self.values)
+            OPEN_WALKS.append(self)
+        self.earlier = [v.grad for v in self.values]
+        for v in self.values:
+            v.grad = NOT_COMPUTED
+        self.root.grad = 1.0
+
+    def finish(self, done: bool) -> None:
+        """Leave the gradients that backward() leaves; or where it is not done, those before it."""
+        if self.ended:
+            return
+        if self in OPEN_WALKS:
+            OPEN_WALKS.remove(self)
+        for v, grad in zip(self.values, self.earlier, strict=True):
+            if not done:
+                v.grad = grad
+            elif v.rule is None:
+                v.grad += grad
+            elif v.grad is NOT_COMPUTED:
+                v.grad = UNREACHED
+
+    def end(self) -> None:
+        """Give way to another backward over these Values: restore what was, and go no further."""
+        self.finish(done=False)
+        self.ended = True
+
+    def check(self) -> None:
+        """Raise RuntimeError where another backward has ended this one."""
+        if self.ended:
+            raise RuntimeError(
+                f"one backward at a time goes over a Value, but another began below "
+                f"{self.names(self.root)!r}; finish this one before, or close() it"
+            )
 
     @cached_property
     def uses(self) -> dict[Value, list[Value]]:
@@ -108,11 +150,15 @@ class Step:
         text = code or ""
         for part, written in WRITTEN.items():
             text = text.replace(part, written)
+        if code == "slope({x}, {y})" and not self.walk.names.of_its_own(operands[1]):
+            n = operands[1].data  # n * x ** (n - 1), worked out
+            power = {2.0: "", 1.0: " ** 0"}.get(n, f" ** {bracketed(digits(n - 1.0))}")
+            text = f"{bracketed(digits(n))} * {{x}}{power}"
         at_edge, written = EDGES.get(code, (None, ""))
         if at_edge and at_edge(operands[0].data, operands[-1].data):
             text = written
         text = re.sub(r"(?<![\w.])(\d+)\.0(?![\w.])", r"\1", text)
-        names = [self.walk.names(v) for v in (self.node, *operands)]
+        names = [self.walk.names.written(v) for v in (self.node, *operands)]
         if text not in ("{x}", "{y}", "{z}"):  # a name that stands alone needs no brackets
             names = [bracketed(name) for name in names]
         return text.format(**dict(zip("zxy", names, strict=False)))
@@ -137,19 +183,24 @@ class Step:
     def __str__(self) -> str:
         name = self.walk.names
         grown = f"{bracketed(name(self.operand))}.grad"
-        product = f"{digits(self.local)} * {digits(self.upstream)} = {digits(self.contribution)}"
         line = (
-            f"{self.number:>4}  {grown:<{name.width + 5}} += {product:<25} "
-            f"-> {digits(self.after):<9} {self.formula}"
+            f"{self.number:>4}  {grown:<{name.width + 5}} += {self._product:<20} "
+            f"-> {digits(self.after):<8} "
         )
+        if len(line + self.formula) <= WIDTH:
+            return line + self.formula
+        line += f"local = {self._partial()}"  # what is between long names says enough
         return line if len(line) <= WIDTH else line[: WIDTH - 1] + "…"
+
+    @property
+    def _product(self) -> str:
+        return f"{digits(self.local)} * {digits(self.upstream)} = {digits(self.contribution)}"
 
     def __repr__(self) -> str:
         name = self.walk.names
         return (
-            f"Step({self.number}: {name(self.node)} -> {name(self.operand)}, local={self.local!r}, "
-            f"upstream={self.upstream!r}, contribution={self.contribution!r}, "
-            f"before={self.before!r}, after={self.after!r})"
+            f"Step({self.number}: {name(self.node)} -> {name(self.operand)}, {self._product}, "
+            f"grad {digits(self.after)})"
         )
 
 
@@ -165,14 +216,10 @@ def backward_steps(
 
 
 def _steps(walk: Walk, keep: bool = True) -> Generator[Step, None, None]:
-    values = walk.leaves + walk.results
-    earlier = [v.grad for v in values]
     number = 0
     done = False
+    walk.begin(keep)
     try:
-        for v in values:
-            v.grad = NOT_COMPUTED
-        walk.root.grad = 1.0
         for z in reversed(walk.results):
             if z.grad is NOT_COMPUTED:
                 continue
@@ -195,15 +242,10 @@ def _steps(walk: Walk, keep: bool = True) -> Generator[Step, None, None]:
                 yield Step(
                     number, z, v, i, local, upstream, closed, contribution, before, v.grad, walk
                 )
+                walk.check()
         done = keep
     finally:
-        for v, grad in zip(values, earlier, strict=True):
-            if not done:
-                v.grad = grad
-            elif v.rule is None:
-                v.grad += grad
-            elif v.grad is NOT_COMPUTED:
-                v.grad = UNREACHED
+        walk.finish(done)
 
 
 def _listed(names: list[str], longest: int = 3) -> str:
@@ -244,6 +286,11 @@ def watch(
 
 def _meets(when: Callable[[Step], object] | str | Value, walk: Walk) -> Callable[[Step], object]:
     if isinstance(when, Value):
+        if when is walk.root or when not in walk.values:
+            why = "backward() starts from it" if when is walk.root else "it is not below the result"
+            raise ValueError(
+                f"watch() stops where a gradient reaches a Value, but none reaches {when!r}: {why}"
+            )
         return lambda step: step.operand is when
     if isinstance(when, str):
         return Condition(when, walk.names).meets

@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 
 from microgradnet.cli import main
+from microgradnet.debugging import debug
+from microgradnet.expressions import expression
 
 IRIS = Path(__file__).parent.parent / "demos" / "data" / "iris.csv"
 COMMAND = [sys.executable, "-m", "microgradnet"]
@@ -226,6 +228,36 @@ def test_every_step_of_an_expression_is_printed(capsys):
     assert main(["step", NEURON, *NEURON_NUMBERS, "--all"]) == 0
     assert capsys.readouterr().out == NEURON_STEPS
     assert max(map(len, NEURON_STEPS.splitlines())) <= 80
+
+
+@pytest.mark.parametrize("words", [["3"], ["x", "x=3"], ["2**3 + 1"]])
+def test_a_leaf_says_that_it_has_no_steps(words, capsys):
+    """step --all of what backward() has nothing to do for prints the line of the prompt."""
+    assert main(["step", *words, "--all"]) == 0
+    line = "no steps: it is a leaf, whose gradient by itself is 1\n"
+    assert capsys.readouterr().out == line
+    debug(expression(words[0], {"x": 3.0} if words[1:] else {})[0], {}, io.StringIO("s\n"))
+    assert capsys.readouterr().out.endswith(f"      {line}")
+
+
+def test_a_result_too_large_is_told_so(capsys):
+    """An overflow is no fault of the base: the remedy is smaller numbers, of names and plain."""
+    for text in ("x**2", "x + 1e200**2"):
+        assert main(["step", text, "x=1e200"]) == 2
+        error = capsys.readouterr().err
+        assert "out of range; in ** with x = 1e+200, y = 2.0; " in error
+        assert "smaller" in error
+        assert "base" not in error
+
+
+@pytest.mark.parametrize("suffix", ["xyz", "docx"])
+def test_a_format_that_nobody_draws_is_refused(suffix, tmp_path, monkeypatch, capsys):
+    """Status 2 and one short line; nothing is written, not even DOT text."""
+    monkeypatch.chdir(tmp_path)
+    assert main(["graph", "x*x", "x=3", "-o", f"a.{suffix}"]) == 2
+    printed = capsys.readouterr()
+    assert printed.err == (f"microgradnet: Graphviz draws no format {suffix!r}; try .svg or .png\n")
+    assert (printed.out, list(tmp_path.iterdir())) == ("", [])
 
 
 def test_step_opens_a_prompt(tmp_path):

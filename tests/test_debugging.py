@@ -133,11 +133,18 @@ def test_an_empty_line_repeats_the_last_move():
     assert places(typed("", "p n", "")) == [STEPS[1], STEPS[2]]
     assert places(typed("s 2", "")) == [STEPS[1], STEPS[2], STEPS[3], STEPS[4]]
     assert places(typed("g 9", "b 2", "l x", "")) == [STEPS[9], STEPS[7], STEPS[5]]
-    assert places(typed("b", "g 9", "")) == [STEPS[9], STEPS[8]]
+    assert places(typed("s", "p n", "p o", "")) == [STEPS[1], STEPS[2]]
     assert places(typed("n", "u nobody", "", "")) == [STEPS[1], STEPS[2], STEPS[3], *[
         STEPS[i] for i in (4, 5)
     ]]  # fmt: skip
     assert typed("u s", "")[-1] == "no step from here on meets 's', but step 2 did"
+
+
+def test_an_empty_line_after_goto_goes_on():
+    """Enter is one step on from there, whatever was repeated before; a goto that fails is none."""
+    for before in (["g 9", "b"], ["n"], ["s 3"], ["u w1"]):
+        assert places(typed(*before, "g 3", "", ""))[-3:] == [STEPS[3], STEPS[4], STEPS[5]]
+    assert places(typed("g 9", "b", "g 10", ""))[-2:] == [STEPS[8], STEPS[7]]
 
 
 @pytest.mark.parametrize("move", ["s", "n", "c", "s 5", ""])
@@ -247,6 +254,7 @@ def test_print_shows_the_step():
     fields = [" = ".join(pair) for pair in zip(names.split(), values.split(), strict=True)]
     assert typed("g 8", "p")[2:] == fields
     assert typed("g 8", "p local", "p node")[2:] == [fields[3], fields[1]]
+    assert typed("g 8", "p step.local")[2:] == [fields[3]]
     assert typed("p local") == typed("p") == ["no step is done yet; s goes to the first"]
 
 
@@ -278,10 +286,56 @@ def test_values_is_a_table():
     ]
     assert [line.split()[0] for line in typed("v x2")] == ["name", "x2", "x2w2"]
     assert typed("v zzz") == ["values takes a part of a name, not 'zzz'; try values alone"]
-    loss, _ = mlp_loss()
-    lines = typed("v", root=loss)
-    assert len(lines) == 1 + 40 + 1
-    assert re.fullmatch(r"  and \d+ more: ask for a part of their names", lines[-1])
+
+
+def test_many_values_come_in_pages():
+    """40 to a page, results before leaves, of all or of those with a part of a name; none twice."""
+    loss = (nn.MLP(2, [8, 4, 1], seed=1)([1.0, -2.0]) - 1.0) ** 2
+    recording = Recording(loss)
+    names = [recording.name(v) for v in recording.values]
+    results = [recording.name(v) for v in recording.values if v.rule]
+    pages = -(-len(names) // 40)
+    assert len(results) > 40
+    tables = [typed(f"v {page}", root=loss) for page in range(1, pages + 1)]
+    assert typed("v", root=loss) == tables[0]
+    shown = [line.split()[0] for table in tables for line in table[1:-1]]
+    assert shown[: len(results)] == results
+    assert sorted(shown) == sorted(names)
+    assert {len(table) for table in tables[:-1]} == {1 + 40 + 1}
+    head = f"  page {{}} of {pages}, of {len(names)} values; v {{}}: the {{}}"
+    assert tables[0][-1] == head.format(1, 2, "next")
+    assert tables[-1][-1] == head.format(pages, 1, "first")
+    weights = [name for name in names if ".w." in name]
+    assert [len(weights) > 40, len(weights) > 80] == [True, False]
+    first, second = typed("v .w.", root=loss), typed("v .w. 2", root=loss)
+    assert first[-1] == f"  page 1 of 2, of {len(weights)} values; v .w. 2: the next"
+    assert sorted(line.split()[0] for line in first[1:-1] + second[1:-1]) == sorted(weights)
+    assert typed("v .w. 3", root=loss) == ["values has pages from 1 to 2, not 3; try values .w. 2"]
+    assert typed("v 0", root=loss) == [
+        f"values has pages from 1 to {pages}, not 0; try values {pages}"
+    ]
+    assert typed("v zzz 2", root=loss) == [
+        "values takes a part of a name, not 'zzz'; try values alone"
+    ]
+
+
+def test_a_name_with_a_number_in_it_is_no_page():
+    """Where "loss 2" is a part of a name, it is asked for, not a second page of "loss"."""
+    x = Value(2.0, label="loss 2")
+    assert len(typed("v loss 2", root=x * 3.0)) == 1 + 1
+    assert typed("v 2", root=x * 3.0) == ["values has pages from 1 to 1, not 2; try values 1"]
+
+
+def test_a_summary_of_many_operations_says_how_to_see_them():
+    """What v shows first are the operations, on one page or on several."""
+    for count, pages in ((17, ""), (40, ""), (41, ", 40 to a page")):
+        root = Value(1.0, label="x")
+        for _ in range(count):
+            root = -root
+        summary = Recording(root).summary()
+        assert summary[1] == f"  {count} operations; v shows them with their numbers{pages}"
+        table = typed("v", root=root)
+        assert sum("-" in line for line in table[1:]) >= min(count, 40)
 
 
 def test_list_marks_the_place():
@@ -362,6 +416,10 @@ WRONG = {
     "c x1": "continue stands alone, not with 'x1'; h lists the commands",
     "g": "goto takes a step from 0 to 9, not ''; try goto 9",
     "g 10": "goto takes a step from 0 to 9, not '10'; try goto 9",
+    "p foo": "a name of this graph is needed, not 'foo'; try o; or a field of the step: number, no",
+    "v 2": "values has pages from 1 to 1, not 2; try values 1",
+    "B after = 1": "a condition is nan, inf, a name or a comparison, not 'after = 1'; try after ==",
+    "G a.xyz": "Graphviz draws no format 'xyz'; try .svg or .png",
     "g -1": "goto takes a step from 0 to 9, not '-1'; try goto 9",
     "p w3": "a name of this graph is needed, not 'w3'; try w2, w1",
     "w W1": "a name of this graph is needed, not 'W1'; try ",

@@ -215,7 +215,7 @@ def test_behind_a_closed_gate():
     found = explain(y, w)
     assert (found.gradient, found.paths) == (0.0, [])
     assert str(found) == (
-        "d(y)/d(w) = 0.0: no gradient comes through\n  d(relu(h))/d(h) = (h > 0) = 0"
+        "d(y)/d(w) = 0.0: no gradient comes through\n  closed: d(relu(h))/d(h) = (h > 0) = 0"
     )
     assert str(explain(y, h)) == "d(y)/d(h) = 0.0\n  y <- relu(h) <- h: 1 * 0 = 0"
 
@@ -225,7 +225,8 @@ def test_behind_a_detach():
     w = Value(-3.0, label="w")
     y = (w * 2.0).detach() * 3.0
     assert str(explain(y, w)) == (
-        "d(detach(w*2)*3)/d(w) = 0.0: no gradient comes through\n  d(detach(w*2))/d(w*2) = 0"
+        "d(detach(w*2)*3)/d(w) = 0.0: no gradient comes through\n"
+        "  closed: d(detach(w*2))/d(w*2) = 0"
     )
 
 
@@ -436,7 +437,7 @@ def test_a_change_that_is_no_number():
     """A Value or text is a TypeError, and nothing was computed with it."""
     x = Value(2.0, label="x")
     for change in (Value(1.0), "1", None, [1.0]):
-        with pytest.raises(TypeError, match="takes a real number, not"):
+        with pytest.raises(TypeError, match="takes a number as change, not"):
             what_if(x * x, x, change)
 
 
@@ -597,3 +598,13 @@ def test_graphs_with_a_leaf_alone():
     assert [text.splitlines()[0] for text in asked(x, x)] == [
         "d(x)/d(x) = 1.0, as that of every Value by itself", "x: 2 -> 2.25, by 0.25", "None",
     ]  # fmt: skip
+
+
+def test_closed_ways_are_named_beside_the_open_ones():
+    """Of two ways one is behind a closed relu: the other is a line, and the gate another."""
+    x = Value(-1.0, "x")
+    h1, h2 = (x * 2.0).relu(), (x * -2.0).relu()
+    found = explain(h1 * 0.5 + h2 * 0.25, x)
+    assert found.gradient == -0.5
+    assert str(found).splitlines()[-1] == "  closed: d(relu(x*2))/d(x*2) = ((x*2) > 0) = 0"
+    assert len(str(found).splitlines()) == 3

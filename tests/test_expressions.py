@@ -301,6 +301,12 @@ MET = {  # of the nine steps of the neuron; its gradients are 0.5 or so, but w1'
     "log(local) < 0": [1],
     "local == nan": [],
     "max(number, 8) == number": [8, 9],
+    "step.after < 0": [8],
+    "2 < step.number < 5 or (step.local == -3)": [3, 4, 8],
+    "step(step.after) == 0": [7, 8],
+    "NaN": [],
+    "Inf": [],
+    "local != NaN and after < INF": [1, 2, 3, 4, 5, 6, 7, 8, 9],
 }
 
 
@@ -308,6 +314,18 @@ MET = {  # of the nine steps of the neuron; its gradients are 0.5 or so, but w1'
 def test_a_condition_holds_where_it_should(text):
     """A name, nan and inf, comparisons; what cannot be computed, such as 1 / 0, is nan."""
     assert met(text, expression(NEURON, NUMBERS)[0]) == MET[text]
+
+
+@pytest.mark.parametrize(("number", "name"), [(math.nan, "nan"), (math.inf, "inf")])
+def test_nan_and_inf_in_any_case(number, name):
+    """NaN and NAN are nan, but where a Value is called so."""
+    x = Value(2.0, label="x")
+    z = x * number + x
+    for text in (name, name.upper(), name.capitalize()):
+        assert met(text, z) == [3]
+        assert Condition(text, Names(z)).text == text
+    x.label = name.upper()
+    assert met(name.upper(), z) == [2, 3, 4] != met(name, z)
 
 
 @pytest.mark.parametrize(("number", "name"), [(math.nan, "nan"), (math.inf, "inf")])
@@ -331,7 +349,17 @@ WRONG = {
     "after": "a name of this graph is needed, not 'after'",
     "after + 1": "is nan, inf, a name or a comparison, not 'after \\+ 1'",
     "after > 1; 2": "is nan, inf, a name or a comparison",
-    "after = 1": "is nan, inf, a name or a comparison, not 'after = 1'",
+    "after = 1": "is nan, inf, a name or a comparison, not 'after = 1'; try after == 1$",
+    "step.after=1": "not 'step.after=1'; try after==1$",
+    "abs(after) = 1 and local >= 2": r"; try abs\(after\) == 1 and local >= 2$",
+    "after = 3 and number != 4": r"; try after == 3 and number != 4$",
+    "-after = " + "1" * 70: r"; try abs\(after\) > 10$",
+    "grad > 1": "not 'grad'; try after, the gradient after the step$",
+    "w1.grad > 1": "not 'w1.grad'; try after, the gradient after the step$",
+    "step.grad > 1": "not 'step.grad'; try after, the gradient after the step$",
+    "upsteam > 1": "not 'upsteam'; try upstream > 10$",
+    "step.afterwards > 1": "not 'step.afterwards'; try abs",
+    "x.step.after > 1": "not 'x.step.after'; try abs",
     "after >": "a condition is arithmetic, not 'after >'",
     "": "a condition is needed, not ''",
     "x\0": r"not 'x\\x00'",

@@ -224,12 +224,14 @@ def test_containers_that_contain_themselves():
 
 
 def test_find_takes_every_name():
-    """Each name leads to its Value; a constant's number to the first of that number."""
+    """Each name leads to its Value; of two constants of one number the second is 3#2."""
     x = Value(2.0, label="x")
     y = x * 3.0 + 3.0
     names = Names(y)
     order = topological_order(y)
-    assert [names.find(names(v)) for v in order] == [x, order[1], order[1], *order[3:]]
+    assert [names.find(names(v)) for v in order] == order
+    assert "3#2" in map(names, order)
+    assert names(y) == "(x*3)+3" or names(y) == "x*3+3"
 
 
 def test_a_name_that_is_not_there():

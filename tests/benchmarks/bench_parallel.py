@@ -1,10 +1,11 @@
 """Batches shared among processes, beside this process alone, and beside what the machine allows.
 
-pip install -e ".[bench]" && python -m pytest tests/benchmarks/bench_parallel.py -s
+pip install -e ".[bench]" && python -m pytest tests/benchmarks/bench_parallel.py
 """
 
 import gc
 import multiprocessing
+import operator
 import pickle
 import random
 import statistics
@@ -93,7 +94,7 @@ def test_batches(report, loss):
     paying = [size for size in BATCHES if all(gains[s] > GAIN for s in BATCHES if s >= size)]
     lines.append(f"two processes pay from batches of {paying[0] if paying else 'none'}")
     name = "-".join(map(str, SIZES))
-    report(f"Gradients of batches, {name}, {loss.__name__}: seconds, and speed", *lines)
+    report(f"Gradients of batches, {name}, {loss.__name__}: times, and speed", *lines)
 
 
 def test_what_a_part_costs(report):
@@ -114,7 +115,7 @@ def test_what_a_part_costs(report):
     steps = {
         "sending it": lambda: pickle.dumps(task),
         "its result": lambda: pickle.loads(pickled[1]),
-        "adding it": lambda: list(map(float.__add__, gradient, result[1])),
+        "adding it": lambda: list(map(operator.add, gradient, result[1])),
         "worker: receiving it": lambda: pickle.loads(pickled[0]),
         "worker: numbers": lambda: doubles.tolist(),
         "worker: its gradient": lambda: pickle.dumps(array("d", gradient)),
