@@ -1,8 +1,8 @@
 """Use microgradnet from a terminal: train on a table and use the model, step, draw.
 
 >>> main(["step", "x*w", "x=2", "w=-3", "--all"])
-   1  x.grad += -3 * 1 = -3               -> -3        d(x*w)/d(x) = w
-   2  w.grad += 2 * 1 = 2                 -> 2         d(x*w)/d(w) = x
+   1  x.grad += -3 * 1 = -3          -> -3       d(x*w)/d(x) = w
+   2  w.grad += 2 * 1 = 2            -> 2        d(x*w)/d(w) = x
 0
 """
 

@@ -11,12 +11,12 @@ y = 0.7616: 6 values, 5 steps of backward(); no grad is changed
   x*w+b = 1
   y     = tanh(x*w+b) = 0.7616
 h is help, Enter is one step on
-   1  (x*w+b).grad += 0.42 * 1 = 0.42           -> 0.42      d(y)/d(x*w+b) = 1 - y ** 2
+   1  (x*w+b).grad += 0.42 * 1 = 0.42      -> 0.42     d(y)/d(x*w+b) = 1 - y ** 2
       y is where backward() starts: its gradient by itself is 1
-   2  (x*w).grad   += 1 * 0.42 = 0.42           -> 0.42      d(x*w+b)/d(x*w) = 1
+   2  (x*w).grad   += 1 * 0.42 = 0.42      -> 0.42     d(x*w+b)/d(x*w) = 1
       x*w+b is complete: y, which uses it, has contributed
-   3  b.grad       += 1 * 0.42 = 0.42           -> 0.42      d(x*w+b)/d(b) = 1
-   2  (x*w).grad   += 1 * 0.42 = 0.42           -> 0.42      d(x*w+b)/d(x*w) = 1
+   3  b.grad       += 1 * 0.42 = 0.42      -> 0.42     d(x*w+b)/d(b) = 1
+   2  (x*w).grad   += 1 * 0.42 = 0.42      -> 0.42     d(x*w+b)/d(x*w) = 1
 b = 7.0, a leaf
 b.grad = ·, not computed yet: to come from step 3
 
@@ -317,9 +317,9 @@ class Debugger(Prompt):
         """Return a step's line, and why its node comes now where that is another node."""
         lines = [str(step)]
         width = self.width or WIDTH
-        if len(lines[0]) > width or lines[0].endswith("…"):  # the formula goes below
+        if len(lines[0]) > width or not lines[0].endswith(step.formula):  # it goes below
             after = f"-> {digits(step.after)}"
-            head = lines[0].partition(f"{after:<12} d(")[0] + after
+            head = lines[0].partition(f"{after} ")[0] + after
             if len(head) > width:
                 head = (
                     f"{step.number:>4}  {bracketed(self.name(step.operand))}.grad += "

@@ -286,6 +286,10 @@ def render(v: Value, filename: str | os.PathLike[str], **options: Any) -> "Path"
         raise ValueError(
             f"render() takes the format from the suffix, not {str(path)!r}; add .svg, .png or .dot"
         )
+    if path.is_dir():
+        raise IsADirectoryError(
+            f"render() writes to a file, not to the folder {str(path)!r}; choose another name"
+        )
     if not path.parent.is_dir():
         raise FileNotFoundError(
             f"render() writes into a folder that is there, not {str(path.parent)!r}; make it first"

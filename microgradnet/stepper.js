@@ -125,8 +125,9 @@ function told(at) {  // numbers in a line stand for names
     return {node: z, operands, edges: operands.map((_, i) => `${z}-${i}`), line, words};
   }
   if (at === seed) {
-    return {node: root, line: [...gradient(root), " = 1"], words: `${names[root]} is ${data.data[root]}. ` +
-      `Backward starts here: the derivative of ${names[root]} by itself is 1.`};
+    const name = names[root];
+    return {node: root, line: [...gradient(root), " = 1"], words:
+      `${name} is ${data.data[root]}. Backward starts here: the derivative of ${name} by itself is 1.`};
   }
   const {z, v, key, numbers, old, sum, partial, words} = backward[at - seed - 1];
   return {
@@ -146,7 +147,8 @@ function brief(at) {  // for the list
 }
 
 function breakable(text) {  // a text that may break in layers.0.w, and in no number: as nodes
-  const parts = text.replace(/[^\d\s]\.(?!grad)(?=\w)|\.(?!grad|[\d\s])|[_/](?=\w)/g, "$&\n").split("\n");
+  const ends = /[^\d\s]\.(?!grad)(?=\w)|\.(?!grad|[\d\s])|[_/](?=\w)/g;
+  const parts = text.replace(ends, "$&\n").split("\n");
   return parts.flatMap((part, i) => i ? [document.createElement("wbr"), part] : [part]);
 }
 
@@ -329,7 +331,7 @@ function around(indices) {  // the sides of what holds these cards, in the pane
 
 // ---- the lens -----------------------------------------------------------------------------------
 
-// The current cards at a size to read, above the graph where it is too small, or they too far apart.
+// The current cards at a size to read, over a graph that is too small, or too large to show them.
 const lens = $("lens"), GAP = 90, ROW = 16, RIM = 14, LEGIBLE = 0.45;
 
 function magnify(middle) {  // where they are in the pane: the lens goes to its other half
@@ -354,7 +356,8 @@ function magnify(middle) {  // where they are in the pane: the lens goes to its 
   const [from, to, centre, end] = [across + 8, x - 8, (across + x) / 2, most / 2];
   for (const [i, start] of middles) {
     const edge = make(lens, "g", {class: "edge now"});
-    make(edge, "path", {d: `M${from} ${start}C${centre} ${start} ${centre} ${end} ${to - 9} ${end}`});
+    const curve = `C${centre} ${start} ${centre} ${end} ${to - 9} ${end}`;
+    make(edge, "path", {d: `M${from} ${start}${curve}`});
     make(edge, "polygon", {points: `${to - 9},${end - 5} ${to},${end} ${to - 9},${end + 5}`});
   }
   const label = now > seed && edges.get(keys[0]).label;

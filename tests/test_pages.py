@@ -17,7 +17,7 @@ from microgradnet.drawing import executable
 from microgradnet.engine import Value, topological_order
 from microgradnet.lines import record_lines
 from microgradnet.naming import digits, printable
-from microgradnet.operations import NOT_COMPUTED
+from microgradnet.operations import NOT_COMPUTED, OPERATIONS
 from microgradnet.pages import COLOURS, LIMIT, Page, page
 from microgradnet.stepping import backward_steps
 
@@ -204,13 +204,21 @@ def test_the_lines_of_code(tmp_path):
         (
             lambda x, y: x.maximum(y),
             "z = maximum(x, y) = maximum(2, -3) = 2",
-            "z is maximum of x and y.",
+            "z is the larger of x and y.",
         ),
         (
             lambda x, y: x * (x - y),
             "z = x × (x-y) = 2 × 5 = 10",
             "z is the product of x and x-y.",
         ),
+        (lambda x, y: -(x + y), "z = −(x+y) = −(-1) = 1", "z is minus (x+y)."),
+        (lambda x, y: x + -x, "z = x + (-x) = 2 + (-2) = 0", "z is the sum of x and -x."),
+        (
+            lambda x, y: (x - y) ** 2,
+            "z = (x-y) ** 2 = 5 ** 2 = 25",
+            "z is (x-y) to the power of 2.",
+        ),
+        (lambda x, y: abs(y), "z = abs(y) = abs(-3) = 3", "z is the absolute value of y."),
     ],
 )
 def test_an_operation_in_words_and_numbers(tmp_path, make, line, words):
@@ -237,6 +245,21 @@ def test_an_operation_in_words_and_numbers(tmp_path, make, line, words):
             lambda x: 3.0 * x,
             "A product passes its gradient on, times the other factor: x gets 3 × 1 = 3.",
         ),
+        (
+            lambda x: x / 4.0,
+            "A quotient passes its gradient on, divided by its denominator: "
+            "x gets 0.25 × 1 = 0.25.",
+        ),
+        (
+            lambda x: 4.0 / x,
+            "A quotient passes its gradient on, times its slope: x gets -1 × 1 = -1.",
+        ),
+        (lambda x: x**2, "A power passes its gradient on, times its slope: x gets -4 × 1 = -4."),
+        (
+            lambda x: abs(x),
+            "An absolute value passes its gradient on, times the sign of its operand: "
+            "x gets -1 × 1 = -1.",
+        ),
         (lambda x: -x, "A minus passes its gradient on, with the other sign: x gets -1 × 1 = -1."),
         (
             lambda x: x.relu(),
@@ -253,6 +276,21 @@ def test_a_contribution_in_words(tmp_path, make, words):
     assert [sentence.partition("its gradient by itself is 1. ")[2] for sentence in sentences] == [
         words
     ]
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_every_operation_has_words(tmp_path, name):
+    """What an operation is and does is told in words, or by its function's name: never a sign."""
+    rule = OPERATIONS[name]
+    operands = [Value(0.5, label="x"), Value(0.25, label="y")][: len(rule.partials)]
+    z = rule(*operands)
+    z.label = "z"
+    told = data(page(z, tmp_path / "z.html").html)
+    sentences = [step[9].partition("its gradient by itself is 1. ")[2] for step in told["backward"]]
+    assert len(sentences) == sum(partial is not None for partial in rule.partials)
+    for sentence in sentences:
+        assert re.match(r"(An? [a-z ]+|[a-z]\w*) passes its gradient on", sentence)
+    assert re.match(r"z is [a-z]\w* |z is y|z is x to", told["forward"][-1][3])
 
 
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
@@ -281,6 +319,13 @@ def test_what_page_refuses(tmp_path, monkeypatch):
         page(3.0, path)
     with pytest.raises(FileNotFoundError, match=r"not '.*missing'; make it first"):
         page(neuron(), tmp_path / "missing" / "o.html")
+    for folder in ("", ".", str(tmp_path), tmp_path):
+        with pytest.raises(IsADirectoryError) as refused:
+            page(neuron(), folder)
+        assert str(refused.value) == (
+            f"page() writes to a file, not to the folder {str(folder)!r}; add the file's name, "
+            "such as 'steps.html'"
+        )
     with pytest.raises(TypeError, match="names takes name -> object"):
         page(neuron(), path, names=[1])
     total = Value(0.0)
@@ -531,6 +576,56 @@ def test_a_value_that_is_used_again_adds_up(reader):
     assert reader.column("grad")["x"] == "7"
     reader.click("previous")
     assert reader.column("grad")["x"] == "4"
+
+
+def test_what_no_gradient_reaches_has_0_in_the_end(reader):
+    """The last step shows 0 where no gradient came, as backward() gives it; a step back, none."""
+    a, b, c = Value(2.0, label="a"), Value(-3.0, label="b"), Value(1.0, label="c")
+    product = a * b  # below 0: the relu lets nothing through
+    product.label = "product"
+    y = product.relu() * c + 5.0
+    y.label = "y"
+    steps = list(backward_steps(y, keep=False))
+    reached = {step.operand for step in steps} | {y}
+    assert not {a, b} & reached
+    reader.open(y, f"#{len(steps)}")
+    y.backward()
+    shown = reader.column("grad")
+    assert {v.label: shown[v.label] for v in (a, b, c, product, y)} == {
+        v.label: digits(v.grad) for v in (a, b, c, product, y)
+    }
+    assert reader.text("words").endswith(" No gradient reaches 2 others: theirs is 0.")
+    assert overflowing(reader) == []
+    reader.click("previous")
+    shown = reader.column("grad")
+    assert (shown["a"], shown["b"]) == ("·", "·")
+    reader.click("next")
+    assert reader.column("grad")["a"] == "0"
+    reader.click("first")
+    assert set(reader.column("grad").values()) == {"·"}
+    exponent = Value(2.0, label="n")
+    reader.open(Value(3.0, label="x").constant_power(exponent), "#1")
+    assert reader.text("words").endswith(" No gradient reaches n: its is 0.")
+    assert reader.column("grad") | {"n": "0"} == reader.column("grad")
+
+
+def test_names_that_are_formulas_have_brackets(reader):
+    """A formula that is a name stands in brackets before .grad, in the step and in the list."""
+    x, w, b = Value(2.0, label="x"), Value(3.0, label="w"), Value(-1.0)
+    reader.open((x * w + b).tanh(), "#1")
+    name = data(reader.browser.page_source)["names"][-2]  # of the sum
+    assert name.startswith("x*w+")
+    assert reader.text("equation").startswith(f"({name}).grad += d(tanh({name}))/d({name}) × ")
+    steps = reader.run("""return [...document.querySelectorAll("#steps button")].map(
+      (button) => button.querySelector("span").textContent)""")[-6:]
+    grown = [step.partition(" += ")[0].partition(" = ")[0] for step in steps]
+    assert grown == [
+        f"start: tanh({name}).grad", f"({name}).grad", "(x*w).grad", "(-1).grad", "x.grad", "w.grad"
+    ]  # fmt: skip
+    reader.click("next")
+    assert f"/d(x*w) × ({name}).grad = 1 × " in reader.text("equation")
+    reader.open(x * w, "#0")
+    assert reader.text("equation") == "(x*w).grad = 1"
 
 
 def test_what_is_highlighted(reader):
@@ -798,6 +893,117 @@ def test_the_current_cards_are_in_view(reader):
     for _ in range(20):
         reader.press(keys().ARROW_LEFT)
         assert reader.run(visible)
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 800), (360, 640), (768, 1024)])
+def test_on_a_phone_the_picture_is_in_view(reader, width, height):
+    """Without scrolling, a phone shows the cards of each step, and below them what is said."""
+    reader.open(network((4, 4, 1)), "#1", width=width, height=height)
+    last = data(reader.browser.page_source)["backward"]
+    for at in range(1, len(last), 17):
+        reader.run("location.hash = arguments[0]", f"#{at}")
+        reader.wait(lambda at=at: reader.at.startswith(f"backward {at} "))
+        ring, pane, said = reader.run("""
+          return [".halo.on:not(.node)", "#pane", "#said"].map(
+            (name) => document.querySelector(name).getBoundingClientRect().toJSON())""")
+        assert 0 <= pane["top"] <= ring["top"] < ring["bottom"] <= pane["bottom"] < said["top"]
+        assert said["top"] < 0.9 * height
+        assert said["height"] <= 0.35 * height + 1
+
+
+def test_long_names_break_at_their_dots(reader):
+    """On a phone a long name goes on in the next line after a dot, and never within a word."""
+    x = Value(2.0, label="layers.0.neurons.1.weights.2")
+    h = x * 0.5
+    h.label = "layers.10.neurons.3.preactivation"
+    y = h.tanh()
+    y.label = "loss"
+    reader.open(y, "#2", width=390)
+    ends = reader.run("""
+      const ends = [];  // what stands on both sides of each end of a line, within a word
+      const walker = document.createTreeWalker(document.querySelector("#equation"), 4);
+      let before = "", height = null;
+      while (walker.nextNode()) {
+        const text = walker.currentNode;
+        for (let i = 0; i < text.length; i++) {
+          const range = document.createRange();
+          range.setStart(text, i);
+          range.setEnd(text, i + 1);
+          const {bottom, width} = range.getBoundingClientRect();
+          if (height !== null && width && bottom > height + 12) ends.push(before + text.data[i]);
+          if (width) [before, height] = [text.data[i], bottom];
+        }
+      }
+      return ends""")
+    assert len(ends) >= 3
+    assert [pair for pair in ends if re.fullmatch(r"\w\w", pair)] == []
+    assert any(pair.startswith(".") for pair in ends)
+    title = "return document.querySelector('#equation .operand').textContent"
+    assert reader.run(title) == x.label
+
+
+LENS = """
+  const lens = document.querySelector("#lens");
+  if (getComputedStyle(lens).display === "none") return null;
+  return [...lens.querySelectorAll(".card")].map((card) => [".name", ".grad"].map(
+    (part) => card.querySelector(part)?.textContent))"""
+
+
+def test_the_lens(reader):
+    """Where the graph is too small to read, the current cards stand above it at full size."""
+    reader.open(network((4, 4, 1)), "#60")
+    assert reader.run(LENS) is None
+    reader.click("fit")
+    node, operand, *_, local = reader.run("""
+      const step = JSON.parse(document.querySelector("#data").textContent).backward[59];
+      return [step[0], step[1], step[3]]""")
+    cards = reader.run("""return arguments[0].map((i) => document.querySelector(`#n${i}`)).map(
+      (card) => [card.querySelector(".name").textContent,
+        card.querySelector(".grad").textContent])""", [operand, node])  # fmt: skip
+    assert reader.run(LENS) == cards
+    assert reader.run("return document.querySelector('#lens .local').textContent") == local
+    sizes = reader.run("""return ["#lens .card .frame", "#graph .card .frame"].map(
+      (name) => document.querySelector(name).getBoundingClientRect().height)""")
+    assert sizes[0] > 40 > 0.45 * sizes[0] > sizes[1]
+    small = "return getComputedStyle(document.querySelector('#graph .name')).visibility"
+    assert reader.run(small) == "hidden"
+    for link in ("#1", "#30", "#90", "#f5", "#f60"):
+        reader.run("location.hash = arguments[0]", link)
+        reader.wait(lambda link=link: reader.at.split()[1] == link.strip("#f"))
+        apart, inside = reader.run("""
+          const [lens, pane] = ["#lens", "#pane"].map(
+            (name) => document.querySelector(name).getBoundingClientRect());
+          const rings = [...document.querySelectorAll("#graph .halo.on")].map(
+            (ring) => ring.getBoundingClientRect());
+          return [rings.every((ring) => ring.bottom < lens.top || ring.top > lens.bottom),
+            lens.left >= pane.left && lens.right <= pane.right && lens.top >= pane.top
+              && lens.bottom <= pane.bottom]""")
+        assert apart, link
+        assert inside, link
+    reader.press(keys().HOME)
+    assert reader.run(LENS) is None  # no operation yet
+    reader.press(keys().ARROW_RIGHT)
+    assert len(reader.run(LENS)) == 3  # both operands and the result
+    reader.run("location.hash = '#60'")
+    reader.wait(lambda: reader.at.startswith("backward 60 "))
+    zoom = "return document.querySelector('#graph').getScreenCTM().a"
+    while reader.run(zoom) < 0.7:
+        assert len(reader.run(LENS)) == 2
+        reader.click("larger")
+    assert reader.run(LENS) is None
+    assert reader.run(small) == "visible"
+
+
+def test_the_lens_shows_cards_that_are_far_apart(reader):
+    """Where the graph can be read, and both cards of a step have no room, the lens has them."""
+    reader.open(network((4, 4, 1)), "#60", width=390)
+    for _ in range(6):
+        reader.click("larger")
+    node, operand = reader.run(LENS)
+    wide = reader.run("""return [document.querySelector("#lens"), document.querySelector("#pane")]
+      .map((e) => e.getBoundingClientRect().width)""")
+    assert node != operand
+    assert wide[0] < wide[1]
 
 
 def test_zoom(reader):

@@ -838,14 +838,15 @@ def test_a_held_walk_over_other_values_goes_on():
 def test_to_explain_within_a_walk_does_not_end_it():
     """explain(), what_if() and anomaly() look only, and the loop goes on with its gradients."""
     leaves, y, _ = held(0)
-    count = 0
-    for count, _ in enumerate(y.backward_steps(), 1):
+    numbers = []
+    for step in y.backward_steps():
+        numbers.append(step.number)
         before = [v.grad for v in leaves]
         assert explain(y, leaves[0]).gradient == 3.0
         assert what_if(y, leaves[1], 0.5).actual == 8.0
         assert anomaly(y) is None
         assert [v.grad for v in leaves] == before
-    assert count == 4
+    assert numbers == [1, 2, 3, 4]
     assert [v.grad for v in leaves] == [3.0, 2.0, 1.0]
 
 
