@@ -643,7 +643,8 @@ def test_error_has_a_note_with_operation_operands_and_remedy(name, numbers, erro
     assert str(caught.value) == str(plain.value)
     [note] = caught.value.__notes__
     assert f"in {op.symbol} with " in note
-    assert note.endswith(op.remedy)
+    large = error is OverflowError and op.symbol == "**"  # whatever the base is
+    assert note.endswith("a float ends at 1.8e308" if large else op.remedy)
     for k, number in enumerate(numbers):
         assert f"label {k} = {number!r}" in note
 
