@@ -133,21 +133,21 @@ class Gradients:
         self.close()
 
     def _found(self, numbers: "array[float]", pieces: list[list[int]]) -> dict[int, Any]:
-        # Sums or errors that workers found: of all parts up to the first error, unless they break.
+        # What workers found of the parts: of all, unless one has an error or they break.
         work = self._work = self._work or self._prepared()
         outside = array("d", [v.data for v in work.captured])
-        todo, needed = deque(range(len(pieces))), len(pieces)
+        todo = deque(range(len(pieces)))
         found, running = dict[int, Any](), dict[futures.Future[Any], int]()
         lacking: set[str] = set()  # workers that lacked the rows, which are sent once for each
         carriers, later = set[int](), list[int]()  # with these parts; those wait until they came
         executor = self._executor = self._executor or self._make()  # type: ignore[misc]
         try:
-            while not all(index in found for index in range(needed)):
+            while len(found) < len(pieces):
                 while todo and len(running) < (self.workers or len(pieces)):
                     index = todo.popleft()
-                    part = (numbers, outside, pieces[index])
                     whole = work.whole if index in carriers else None
-                    running[executor.submit(part_sums, work.digest, *part, whole)] = index
+                    task = (work.digest, numbers, outside, pieces[index], whole)
+                    running[executor.submit(part_sums, *task)] = index
                 for future in futures.wait(running, return_when=futures.FIRST_COMPLETED).done:
                     index, error = running.pop(future), future.exception()
                     if isinstance(error, BROKEN):
@@ -162,7 +162,8 @@ class Gradients:
                             todo.append(index)
                         continue
                     found[index], self._breaks = result, 0
-                    needed = min(needed, index) if error else needed
+                    if error:  # an earlier part may have one too: what is missing is computed here
+                        return found
                     if index in carriers:
                         carriers.remove(index)
                         todo.extend(later)
@@ -189,8 +190,7 @@ class Gradients:
         self.rows = [self.program._variant(row)[1] for row in self.rows]
         program = copy.copy(self.program)  # which leaves its function, and here its numbers
         program.parameters = [Value(0.0)] * len(program.parameters)
-        variants = program._variants.values()
-        captured = dict.fromkeys(v for variant in variants for v in variant.captured)
+        captured = dict.fromkeys(v for one in program._variants.values() for v in one.captured)
         return _Work(program, self.rows, list(captured))
 
 

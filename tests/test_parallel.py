@@ -224,6 +224,25 @@ def test_values_outside_the_loss_are_read_at_each_call(pool, kind):
         assert found[0] == found[2] != found[1]
 
 
+def test_programs_that_are_alike_have_values_of_their_own():
+    """Threads of one process never set a Value of the user's, though its twin is set elsewhere."""
+
+    def gradients(executor):
+        weight, rate = Value(0.5, "weight"), Value(1.0, "rate")
+        program = compile(lambda x: (weight * x * rate).tanh(), [weight])
+        return Gradients(program, [(0.01 * i,) for i in range(256)], executor), rate
+
+    with ThreadPoolExecutor(2) as threads:
+        (one, rate), (other, untouched) = gradients(threads), gradients(threads)
+        agree(one, range(256))
+        agree(other, range(256))
+        rate.data = 0.25
+        agree(one, range(256))
+        assert untouched.data == 1.0
+        agree(other, range(256))
+        assert rate.data == 0.25
+
+
 def test_values_in_rows(pool):
     """Rows may have Values, and numbers of other types that vary, as Program.sums() takes them."""
     weight = Value(0.5, "weight")
@@ -297,7 +316,7 @@ def test_forked_workers_have_the_rows():
             return super().submit(function, *arguments)
 
     context = multiprocessing.get_context("fork")
-    program, rows, _ = example()
+    program, rows, _ = example(seed=99)  # rows that no other test has made known
     with Gradients(program, rows, lambda: Forking(2, mp_context=context)) as gradients:
         agree(gradients)
     assert wholes == [None] * len(wholes) != []
@@ -438,6 +457,22 @@ def test_workers_that_are_killed_again_and_again():
             agree(gradients, range(300))
         agree(gradients, range(300))
     assert len(made) == BREAKS
+
+
+@needs_kill
+def test_workers_that_are_killed_now_and_then():
+    """Pools that compute something before a worker is killed are made anew for ever."""
+    program, rows, _ = example(300)
+    made = []
+
+    def make():
+        made.append(Mortal(12, workers=1))  # four parts ask and run, and the fourth after these
+        return made[-1]
+
+    with Gradients(program, rows, make) as gradients:
+        for _ in range(2 * (BREAKS + 1)):
+            agree(gradients, range(300))
+    assert len(made) == BREAKS + 1
 
 
 class Cancelling(Executor):
