@@ -186,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--categories", type=_names, default=[], metavar="A,B", help="numbers that are categories")
     add("--fill", action="store_true", help="fill missing values: median, or most frequent")
     add("--hidden", type=_sizes, default=[16, 16], metavar="16,16", help="widths of hidden layers")
-    add("--activation", choices=activations(), default="relu", metavar="NAME",
+    add("--activation", choices=["linear", *activations()], default="relu", metavar="NAME",
         help="of the hidden layers: relu (taken), tanh, sigmoid, ...")  # fmt: skip
     add("--epochs", type=_count, default=100, metavar="N", help="passes over the rows (100)")
     add("--batch", type=_count, default=16, metavar="N", help="rows a step (16)")

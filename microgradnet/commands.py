@@ -5,6 +5,7 @@ Each function takes the options of its command, prints what it did, and returns 
 
 import argparse
 import csv
+import io
 import math
 import os
 import shutil
@@ -24,7 +25,7 @@ from microgradnet.naming import printable
 from microgradnet.pipeline import Pipeline
 from microgradnet.plotting import POINTS, text_confusion, text_curve, text_map
 from microgradnet.reading import MISSING
-from microgradnet.saving import load, save
+from microgradnet.saving import load, replaced, save
 from microgradnet.tables import Targets, moments, targets
 from microgradnet.training import Row, fit, majority
 
@@ -54,6 +55,8 @@ def train(options: argparse.Namespace) -> int:
     pipeline = Pipeline(encoding, model, answers.classes, target, scale)
     optimizer = optim.Adam(model.parameters(), lr=options.lr, weight_decay=options.weight_decay)
     folder = _folder(options.out)
+    if options.save:
+        _check_folder("--save", Path(options.save))
     print(f"{printable(frame.path)}: {len(rows)} rows to train on, {len(test_rows)} held out")
     print(f"{model}\n")
     history = fit(
@@ -107,18 +110,15 @@ def predict(options: argparse.Namespace) -> int:
             raise ValueError(f"--header takes {len(header)} names, not {options.header!r}")
         header = options.header
     lines = [header, *zip(*columns, strict=True)]
+    made = io.StringIO()
+    csv.writer(made, lineterminator="\n").writerows(lines)
     if options.output is None:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(lines)
+        sys.stdout.write(made.getvalue())
         return 0
-    path = Path(options.output)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        with open(part, "w", newline="", encoding="utf-8") as file:
-            csv.writer(file, lineterminator="\n").writerows(lines)
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-    print(f"wrote {path}: {len(frame)} rows of {','.join(header)}")
+    path = Path(options.output).resolve()  # of a link, the file that it leads to
+    _check_folder("-o", path)
+    replaced(str(path), made.getvalue().encode())
+    print(f"wrote {options.output}: {len(frame)} rows of {','.join(header)}")
     return 0
 
 
@@ -132,16 +132,14 @@ def datasets(options: argparse.Namespace) -> int:
     """List the data sets at hand, or show one, or copy it."""
     if options.name is None:
         print(f"{'name':<15}{'rows':>6}{'columns':>9}  {'to predict':<12}what it is")
-        for entry in data.catalogue():
-            what = textwrap.shorten(entry.description, 36, placeholder=" …")
-            print(
-                f"{entry.name:<15}{entry.rows:>6}{entry.columns:>9}  "
-                f"{entry.target or '-':<12}{what}"
-            )
+        for each in data.catalogue():
+            what = textwrap.shorten(each.description, 36, placeholder=" …")
+            print(f"{each.name:<15}{each.rows:>6}{each.columns:>9}  {each.target or '-':<12}{what}")
         print("\ndata NAME shows one; train NAME trains on it; data NAME -o FILE copies it")
         return 0
     path = data.path(options.name)
-    (entry,) = (entry for entry in data.catalogue() if entry.name == options.name)
+    entry = _entry(options.name)
+    assert entry is not None  # for path() has found it
     if options.output:
         shutil.copyfile(path, options.output)
         print(f"wrote {options.output}")
@@ -191,11 +189,14 @@ def _table(options: argparse.Namespace) -> tuple[Frame, str, Targets]:
         frame = Frame(MOONS, ["x", "y", "moon"], rows)
         return frame, "moon", targets(frame, "moon", classes=names)
     frame = _read(options)
-    target = options.target
-    if target is None:
-        known = {entry.name: entry for entry in data.catalogue()}
-        target = known[options.file].target if options.file in known else frame.names[-1]
-        options.drop = options.drop or (known[options.file].drop if options.file in known else [])
+    target = options.target or frame.names[-1]
+    entry = None if os.path.exists(options.file) else _entry(options.file)
+    if entry:
+        if entry.task != "classification":
+            known = ", ".join(e.name for e in data.catalogue() if e.target)
+            raise ValueError(f"{entry.name!r} has nothing to predict; take one of {known}")
+        target = options.target or entry.target
+        options.drop = [*options.drop, *(name for name in entry.drop if name != target)]
     answers = targets(frame, target, options.kind)
     if answers.classes and len(answers.classes) < 2:
         raise ValueError(
@@ -208,9 +209,13 @@ def _table(options: argparse.Namespace) -> tuple[Frame, str, Targets]:
 def _read(options: argparse.Namespace) -> Frame:
     # A file, or the name of a data set at hand where there is no such file.
     path: str | os.PathLike[str] = options.file
-    if not os.path.exists(path) and path in {entry.name for entry in data.catalogue()}:
-        path = data.path(str(path))
+    if not os.path.exists(path) and _entry(options.file):
+        path = data.path(options.file)
     return data.read_frame(path, header=not options.no_header)
+
+
+def _entry(name: str) -> data.Dataset | None:
+    return next((entry for entry in data.catalogue() if entry.name == name), None)
 
 
 def _loaded(path: str) -> Pipeline:
@@ -292,6 +297,13 @@ def _folder(name: str) -> Path:
     except OSError as error:
         raise ValueError(f"--out takes a folder, not {name!r} ({error.strerror})") from None
     return folder
+
+
+def _check_folder(option: str, path: Path) -> None:
+    # Before the work: at its end it would be lost.
+    if not os.access(path.parent, os.W_OK) or path.is_dir():
+        rule = f"{option} takes a file in a folder that is there, not {str(path)!r}"
+        raise ValueError(f"{rule}; make the folder first")
 
 
 def _pictures(pipeline: Pipeline, row: Row, folder: Path) -> list[Path]:

@@ -77,7 +77,7 @@ class History(Sequence[Epoch]):
         """The epoch of the lowest validation loss, or loss; ValueError before any."""
         if not self.epochs:
             raise ValueError("best is one of the epochs, and there are none; train first")
-        return min(self.epochs, key=lambda epoch: epoch.watched)
+        return min(self.epochs, key=lambda e: math.inf if math.isnan(e.watched) else e.watched)
 
     def seconds(self) -> float:
         """Return how long all epochs took."""

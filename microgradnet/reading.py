@@ -241,6 +241,8 @@ def _of_one_width(
     for line, texts in records:
         if len(texts) != width:
             remedy = f"quote fields that have a {DELIMITERS[delimiter]} in them"
+            if len(texts) < width:
+                remedy = "add the missing ones, or remove the line"
             raise wrong(f"{file}, line {line}", f"{width} fields, as {like}", len(texts), remedy)
         yield line, texts
 

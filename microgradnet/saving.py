@@ -71,7 +71,7 @@ def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
     """
     text = _text(_document(model)) + "\n"
     with _explained(f"save() takes a file that can be written, not {os.fspath(path)!r}"):
-        _replace(os.path.realpath(path), text.encode("utf-8", "backslashreplace"))
+        replaced(os.path.realpath(path), text.encode("utf-8", "backslashreplace"))
 
 
 def load(path: str | os.PathLike[str]) -> Any:
@@ -138,7 +138,8 @@ def _checksum(document: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(rest, sort_keys=True).encode()).hexdigest()
 
 
-def _replace(path: str, data: bytes) -> None:
+def replaced(path: str, data: bytes) -> None:
+    """Write a file in one step, or leave the old one; OSError for what is no regular file."""
     mode = os.stat(path).st_mode if os.path.lexists(path) else None
     if mode is not None:
         if not stat.S_ISREG(mode):

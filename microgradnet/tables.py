@@ -136,7 +136,9 @@ class Column:
             inputs = self._codes.get(meaning(text, self._numeric))
             if inputs is None:
                 rule = f"one of the categories trained on, {show(self.categories)}"
-                raise wrong(where, rule, text, "correct it, or train with rows that have it")
+                filled = f", or leave it empty, for {show(self.fill)}" if self.fill else ""
+                remedy = f"correct it{filled}, or train with rows that have it"
+                raise wrong(where, rule, text, remedy)
             return inputs
         if is_number(text) and math.isfinite(x := (float(text) - self.mean) / self.deviation):
             return (x,)

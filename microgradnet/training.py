@@ -73,8 +73,9 @@ def fit(
     (outputs, target), or names "accuracy", which a classification loss has by default.
     `early_stopping` is a number of epochs without progress, or an EarlyStopping. A callback is
     called with each Epoch, and ends the training by returning True. `progress` prints "table"
-    (nolearn's), "lasagne", "lines", or a "bar". With an `executor` of concurrent.futures the parts
-    of each batch are computed there, with the same bits: see `parallel`.
+    (nolearn's), "lasagne", "lines", or a "bar". With an `executor` of concurrent.futures, or a
+    number of `workers` (processes), the parts of each batch are computed there, with the same bits:
+    see `parallel`.
 
     The loss is compiled, and gives the bits of the eager loss; `compiled=False` is for models that
     decide anew for every row. Ctrl-C ends the training, and what was reached is returned. A loss or
@@ -87,10 +88,13 @@ def fit(
     if progress not in PROGRESS:
         names = ", ".join(map(repr, PROGRESS))
         raise ValueError(f"progress is one of {names}, not {progress!r}")
-    if batch_size is not None and (not isinstance(batch_size, int) or batch_size < 1):
-        raise ValueError(f"fit() takes a batch_size of 1 or more, not {batch_size!r}")
-    if executor is not None and not compiled:
-        raise ValueError("an executor runs compiled programs; use it with compiled=True")
+    for name, number in (("epochs", epochs), ("batch_size", batch_size), ("workers", workers)):
+        if number is not None and not _is_count(number):
+            raise ValueError(f"fit() takes {name} of 1 or more, not {number!r}")
+    if not compiled and (executor is not None or workers is not None):
+        raise ValueError("an executor or workers run compiled programs; use compiled=True")
+    if not isinstance(validation, Iterable | float | None) or isinstance(validation, str):
+        raise TypeError(f"validation is rows, or a share such as 0.2, not {validation!r}")
     if isinstance(validation, float):
         strata = [y for _, y in rows] if loss in CLASSIFY else [0] * len(rows)
         (kept, _), (held_out, _) = split(rows, strata, test=validation, seed=seed)
@@ -118,7 +122,7 @@ def fit(
                 history.epochs.append(epoch)
                 tell(epoch)
                 asked = [report(epoch) for report in report_to]
-                if True in asked:
+                if any(answer is True for answer in asked):
                     history.stopped = "by a callback"
                 elif stopping.met(epoch, training.numbers):
                     history.stopped = f"no progress in {stopping.rule.patience} epochs"
@@ -195,17 +199,28 @@ class _Training:
         total = 0.0
         for start in range(0, len(order), size):
             batch = order[start : start + size]
-            value, gradient = gradients.sums(self.numbers, batch)
-            if not math.isfinite(value) or not math.isfinite(sum(gradient)):
-                raise ValueError(self._report(batch, value, number))
+            try:
+                value, gradient = gradients.sums(self.numbers, batch)
+            except (ArithmeticError, ValueError) as error:
+                if not getattr(error, "__notes__", None):
+                    raise  # not from an operation
+                raise self._fault("the loss", number, batch) from error
+            for what, found in (("the loss", value), ("the gradient", sum(gradient))):
+                if not math.isfinite(found):
+                    raise self._fault(what, number, batch)
             total += value
             count = float(len(batch))  # dividing by an int takes twice the time
             gradient = [g / count for g in gradient]
             if self.penalty:
                 _, more = self.penalty.value_and_grad(self.numbers)
                 gradient = [g + m for g, m in zip(gradient, more, strict=True)]
-            self.rate, self.gradient = self.optimizer.rate(), gradient
-            self.numbers = self.optimizer.moved(self.numbers, gradient)
+                if not math.isfinite(sum(gradient)):
+                    raise self._fault("the gradient of the penalty", number)
+            rate = self.optimizer.rate()
+            numbers = self.optimizer.moved(self.numbers, gradient)
+            if not math.isfinite(sum(numbers)):
+                raise self._fault("a parameter after the step", number)
+            self.rate, self.gradient, self.numbers = rate, gradient, numbers
             self.optimizer.steps += 1
         self.write()
         return total / len(order)
@@ -222,15 +237,18 @@ class _Training:
             for name, places in self.layers.items()
         }
 
-    def _report(self, batch: list[int], total: float, number: int) -> str:
+    def _fault(self, what: str, number: int, batch: Sequence[int] = ()) -> ValueError:
+        # The first row of the batch with something that is not finite, or cannot be computed.
         self.write()
-        what = "the loss" if not math.isfinite(total) else "the gradient"
         text = f"{what} is not finite in epoch {number}; take a smaller learning rate"
         for i in batch:
-            found = anomaly(self.example(*self.rows[i]))
+            try:
+                found: object = anomaly(self.example(*self.rows[i]))
+            except (ArithmeticError, ValueError) as error:
+                found = "\n  ".join([f"in the forward pass, {error}", *error.__notes__])
             if found:
-                return f"{text}\nrow {i} of the rows, {found}"
-        return text
+                return ValueError(f"{text}\nrow {i} of the rows, {found}")
+        return ValueError(text)
 
 
 class _Measure:
@@ -246,6 +264,7 @@ class _Measure:
             raise ValueError("fit() takes at least one validation row, not []")
         if metrics is None:
             metrics = ["accuracy"] if training.loss in CLASSIFY else []
+        metrics = [metrics] if isinstance(metrics, str) else metrics
         if not isinstance(metrics, Mapping):
             if unknown := [name for name in metrics if name != "accuracy"]:
                 raise ValueError(f"a metric is 'accuracy' or name -> function, not {unknown[0]!r}")
@@ -281,19 +300,25 @@ class _Stopping:
         if rule is None:
             rule = 1
         self.rule = rule if isinstance(rule, EarlyStopping) else EarlyStopping(rule)
-        if self.rule.patience < 1:
+        if not _is_count(self.rule.patience):
             raise ValueError(f"early_stopping takes epochs from 1 up, not {self.rule.patience!r}")
         self.best: list[float] | None = None
-        self.lowest, self.since = math.inf, 0
+        self.lowest, self.passed, self.since = math.inf, math.inf, 0
 
     def met(self, epoch: Epoch, numbers: list[float]) -> bool:
         """Return whether there was no progress for long enough, and remember the best numbers."""
         if not self.on:
             return False
         self.since += 1
-        if self.best is None or epoch.watched < self.lowest - self.rule.margin:
-            self.best, self.lowest, self.since = numbers, epoch.watched, 0
+        if self.best is None or epoch.watched < self.lowest:
+            self.best, self.lowest = numbers, epoch.watched
+        if epoch.watched < self.passed - self.rule.margin or self.passed == math.inf:
+            self.passed, self.since = epoch.watched, 0
         return self.since >= self.rule.patience
+
+
+def _is_count(number: object) -> bool:
+    return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
 def _floats(model: Any, inputs: Any) -> Any:

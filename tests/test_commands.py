@@ -164,6 +164,12 @@ FAULTS = {
     "no such id": (["predict", "iris.json", "iris", "--id", "no"], "a column 'no'"),
     "header of another length": (["predict", "iris.json", "iris", "--header", "a,b"], "1 names"),
     "no such data set": (["data", "nothing"], "take one of them"),
+    "nothing to predict": (["train", "names"], "has nothing to predict; take one of iris"),
+    "no folder to save in": (["train", "iris", "--save", "no/m.json"], "--save takes a file in"),
+    "no folder to write in": (
+        ["predict", "iris.json", "iris", "-o", "no/a.csv"],
+        "-o takes a file",
+    ),
     "a target alone": (["train", "--target", "x"], "--target takes a file"),
 }
 
@@ -182,7 +188,7 @@ def test_mistakes_get_one_line(fault, tmp_path, monkeypatch, capsys) -> None:
     encoding = Encoding.fit(frame, "species")
     classes = ["setosa", "versicolor", "virginica"]
     save(Pipeline(encoding, nn.MLP(4, [3], seed=0), classes, "species"), "iris.json")
-    before = sorted(os.listdir())
+    before = sorted({*os.listdir(), *(["pictures"] if "--save" in FAULTS[fault][0] else [])})
     words, message = FAULTS[fault]
     assert main(words) == 2
     printed = capsys.readouterr()
@@ -197,13 +203,47 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch) -> None:
     assert main(["train", "iris", "--epochs", "1", "--hidden", "2", "--save", "m.json"]) == 0
     (tmp_path / "out.csv").write_text("kept", encoding="utf-8")
 
-    def fail(self, target):
+    def fail(*_):
         raise OSError("disk full")
 
-    monkeypatch.setattr("pathlib.Path.replace", fail)
+    monkeypatch.setattr("os.replace", fail)
     assert main(["predict", "m.json", "iris", "-o", "out.csv"]) == 2
     assert (tmp_path / "out.csv").read_text(encoding="utf-8") == "kept"
-    assert not list(tmp_path.glob("*.part"))
+    assert not list(tmp_path.glob("*.part")) + list(tmp_path.glob(".*.part"))
+
+
+@pytest.mark.usefixtures("_here")
+def test_a_link_is_written_through_and_a_pipe_is_not_replaced(tmp_path, capsys) -> None:
+    """predict -o keeps a link and the mode of the file behind it, and refuses what is no file."""
+    assert main(["train", "iris", "--epochs", "1", "--hidden", "2", "--save", "m.json"]) == 0
+    real = tmp_path / "real.csv"
+    real.write_text("old", encoding="utf-8")
+    real.chmod(0o600)
+    (tmp_path / "link.csv").symlink_to(real)
+    assert main(["predict", "m.json", "iris", "-o", "link.csv"]) == 0
+    assert (tmp_path / "link.csv").is_symlink()
+    assert real.read_text(encoding="utf-8").startswith("species\n")
+    assert real.stat().st_mode & 0o777 == 0o600
+    os.mkfifo(tmp_path / "pipe")
+    assert main(["predict", "m.json", "iris", "-o", "pipe"]) == 2
+    assert (tmp_path / "pipe").is_fifo()
+
+
+@pytest.mark.usefixtures("_here")
+def test_the_row_number_of_a_data_set_is_no_input(capsys) -> None:
+    """Its own columns to drop are dropped, whatever else is chosen."""
+    words = ["--fill", "--epochs", "1", "--hidden", "2", "--target", "survived", "--drop", "sex"]
+    assert main(["train", "titanic", *words, "--save", "m.json"]) == 0
+    assert load("m.json").encoding.inputs == ["age", "class=1st", "class=2nd", "class=3rd"]
+
+
+@pytest.mark.usefixtures("_here")
+def test_a_file_comes_before_a_data_set_of_that_name(tmp_path, capsys) -> None:
+    """A file called iris is the user's, with a target of its own."""
+    table(tmp_path / "iris", fruit(40), "id,colour,size,weight")
+    words = ["--fill", "--epochs", "1", "--hidden", "2", "--save", "m.json", "--kind", "class"]
+    assert main(["train", "iris", *words]) == 0
+    assert load("m.json").target == "weight"
 
 
 def test_titanic_by_the_command_line(tmp_path) -> None:

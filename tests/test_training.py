@@ -348,3 +348,67 @@ def test_random_rows_train_to_what_they_hold() -> None:
     model = nn.MLP(1, [1], seed=0)
     fit(model, losses.mean_squared_error, rows, optim.SGD(model.parameters(), 0.1), 100, 10)
     assert [p.data for p in model.parameters()] == pytest.approx([3.0, -1.0], abs=1e-6)
+
+
+def test_an_overflow_is_told_as_a_loss_that_is_not_finite() -> None:
+    """A rate too large makes squares overflow: row, operation and remedy; the last good numbers."""
+    rows = [([float(i)], 3.0 * i + 1.0) for i in range(-20, 20)]
+    for compiled in (True, False):
+        model = nn.MLP(1, [8, 1], seed=0)
+        optimizer = optim.SGD(model.parameters(), lr=0.1)
+        with pytest.raises(ValueError, match=r"take a smaller learning rate") as caught:
+            fit(model, losses.mean_squared_error, rows, optimizer, 400, 10, compiled=compiled)
+        assert "of the rows, in the" in str(caught.value)
+        assert all(math.isfinite(p.data) for p in model.parameters())
+
+
+def test_a_penalty_that_is_not_finite_moves_nothing() -> None:
+    """It is named, and the parameters are those before that step."""
+    model, optimizer = model_and_optimizer()
+    before = model.state_dict()
+    with pytest.raises(ValueError, match="the gradient of the penalty is not finite in epoch 1"):
+        fit(
+            model, losses.cross_entropy, ROWS, optimizer,
+            penalty=lambda parameters: sum(p * p * 1e200 for p in parameters) * 1e200,
+        )  # fmt: skip
+    assert model.state_dict() == before
+
+
+def test_a_step_out_of_the_floats_is_not_taken() -> None:
+    """A learning rate of 1e308 would make parameters infinite."""
+    model, _ = model_and_optimizer()
+    before = model.state_dict()
+    with pytest.raises(ValueError, match="a parameter after the step is not finite"):
+        fit(
+            model, lambda out, y: out[0] * 1e10, ROWS, optim.SGD(model.parameters(), lr=1e308),
+        )  # fmt: skip
+    assert model.state_dict() == before
+
+
+def test_the_lowest_comes_back_whatever_the_margin() -> None:
+    """A margin decides when to stop; the best epoch of the history is what is restored."""
+    points, targets = data.moons(120, noise=0.2, seed=0)
+    rows = list(zip(points, targets, strict=True))
+    model = nn.MLP(2, [4, 2], activation="tanh", seed=0)
+    states = []
+    history = fit(
+        model, losses.cross_entropy, rows, optim.SGD(model.parameters(), 0.3), 60, 16,
+        validation=0.25, early_stopping=EarlyStopping(5, 0.05),
+        callbacks=lambda epoch: states.append(model.state_dict()),
+    )  # fmt: skip
+    assert history.stopped
+    assert model.state_dict() == states[history.best.number - 1]
+
+
+@pytest.mark.parametrize(
+    ("option", "kind"),
+    [({"validation": 1}, TypeError), ({"validation": "x"}, TypeError),
+     ({"epochs": "3"}, ValueError), ({"early_stopping": True}, ValueError),
+     ({"workers": 1.5}, ValueError),
+     ({"workers": 2, "compiled": False}, ValueError)],
+)  # fmt: skip
+def test_options_of_another_kind_are_refused(option, kind) -> None:
+    """A word on what is taken, instead of what Python makes of it."""
+    model, optimizer = model_and_optimizer()
+    with pytest.raises(kind, match=r"not |use compiled"):
+        fit(model, losses.cross_entropy, ROWS, **{"optimizer": optimizer} | option)
