@@ -30,6 +30,7 @@ from microgradnet.tables import Targets, moments, targets
 from microgradnet.training import Row, fit, majority
 
 MOONS = "two moons"
+WIDE = 12  # neurons in a layer, which are drawn one by one up to here
 CONFUSING = 12  # classes that a confusion matrix in characters has room for
 
 
@@ -70,7 +71,7 @@ def train(options: argparse.Namespace) -> int:
     if not history:
         return 130
 
-    print("\n" + text_curve([epoch.loss for epoch in history], title="loss over the epochs"))
+    print("\n" + text_curve([e.loss for e in history], title="loss", number="epoch"))
     classify = _on_the_plane(pipeline)
     if classify and answers.classes and len(answers.classes) <= len(POINTS):
         plane = [[float(x) for x in row] for row in _plain(frame, encoding)]
@@ -317,7 +318,8 @@ def _pictures(pipeline: Pipeline, row: Row, folder: Path) -> list[Path]:
     loss.label = "loss"
     model.zero_grad()
     loss.backward()
-    written = [picture(loss, folder / "network.svg", "neuron")]
+    wide = max(model.sizes[1:]) > WIDE
+    written = [picture(loss, folder / "network.svg", "layer" if wide else "neuron")]
     neuron = max(model.layers[0].neurons, key=lambda neuron: abs(neuron.b.grad))
     if len(neuron.w) > 40:
         return written  # too many inputs to be read

@@ -106,18 +106,19 @@ class Gradients:
         Both are the sums of those of the parts, in order. An error of the program is raised as
         without an executor: that of the first part. Ctrl-C cancels the parts that wait.
         """
-        numbers, indices = array("d", numbers), list(indices)
+        packed, indices = array("d", numbers), list(indices)  # a TypeError for what is no number
+        numbers = numbers if isinstance(numbers, list) else packed.tolist()
         pieces = [indices[part.start : part.stop] for part in parts(len(indices))]
         shared = len(pieces) > 1 and (self._make or self._executor)
-        found = self._found(numbers, pieces) if shared else {}
+        found = self._found(packed, pieces) if shared else {}
         total, gradient = 0.0, list[float]()
         for index, piece in enumerate(pieces):
             rows = [self.rows[i] for i in piece]
-            result = found.get(index) or self.program.sums(numbers.tolist(), rows)
+            result = found.get(index) or self.program.sums(numbers, rows)
             if isinstance(result, Exception):
                 raise result
             total += result[0]
-            gradient = list(map(operator.add, gradient, result[1]) if index else result[1])
+            gradient = list(map(operator.add, gradient, result[1])) if index else [*result[1]]
         return total, gradient
 
     def close(self) -> None:

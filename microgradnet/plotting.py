@@ -31,9 +31,10 @@ COLUMNS = 80  # of a terminal
 
 
 def text_curve(
-    values: Sequence[SupportsFloat], width: int = 60, height: int = 10, title: str = ""
-) -> str:
-    """Return a curve of values over their number, from 1, as lines of ASCII characters.
+    values: Sequence[SupportsFloat], width: int = 60, height: int = 10, title: str = "",
+    number: str = "step",
+) -> str:  # fmt: skip
+    """Return a curve of values over their `number`, from 1, as lines of ASCII characters.
 
     The plot is `width` by `height` characters, to the right of an axis. Where there are more values
     than columns, a column shows the mean of its share; nan and infinite values are left out. The
@@ -76,7 +77,7 @@ def text_curve(
     for row in reversed(range(height)):
         lines.append(f"{labels.get(row, ''):>{axis}} |{''.join(rows[row])}".rstrip())
     lines.append(" " * axis + " +" + "-" * width)
-    lines.append(" " * axis + "  " + _ends("1", "step", str(len(numbers)), width))
+    lines.append(" " * axis + "  " + _ends("1", number, str(len(numbers)), width))
     return "\n".join(lines)
 
 

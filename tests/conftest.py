@@ -4,6 +4,9 @@ import signal
 
 import pytest
 
+# They have no doctests, and both would be collected as the module "conftest".
+collect_ignore = ["conftest.py", "benchmarks/conftest.py"]
+
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c():

@@ -38,7 +38,7 @@ def test_iris_is_learnt_and_drawn(tmp_path) -> None:
         assert (tmp_path / "pictures" / name).stat().st_size > 500
     network = (tmp_path / "pictures" / "network.svg").read_text(encoding="utf-8")
     neuron = (tmp_path / "pictures" / "neuron.svg").read_text(encoding="utf-8")
-    assert all(f"layers.0.neurons.{i}" in network for i in range(16))
+    assert all(f"layers.{i}<" in network for i in range(3))
     assert "petal_length" in neuron
     assert "grad" in neuron
 
@@ -46,7 +46,8 @@ def test_iris_is_learnt_and_drawn(tmp_path) -> None:
 def test_two_features_are_mapped(tmp_path) -> None:
     """Without a file the moons are trained on, and their map stands in the terminal."""
     done = run("train", "--epochs", "2", "--hidden", "4", cwd=tmp_path, check=True)
-    assert "loss over the epochs" in done.stdout
+    assert re.search(r"^loss", done.stdout, re.MULTILINE)
+    assert re.search(r" epoch +2$", done.stdout, re.MULTILINE)
     assert "upper" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 

@@ -125,7 +125,8 @@ def test_without_matplotlib_a_word_says_how_to_get_more(monkeypatch, capsys) -> 
     assert main(["train", "--epochs", "1", "--hidden", "2"]) == 0
     printed = capsys.readouterr().out
     assert 'pip install "microgradnet[plot]"' in printed
-    assert "loss over the epochs" in printed
+    assert "layers.0" in printed
+    assert "\nloss\n" in printed
 
 
 def test_the_catalogue_is_listed(capsys) -> None:
