@@ -176,7 +176,11 @@ def _parser() -> argparse.ArgumentParser:
 
     def table(add: Any, **file: Any) -> None:
         add("file", help="CSV file with a header, or a data set's name", **file)
-        add("--no-header", action="store_true", help="the file has no header: c0, c1 ... are taken")
+        add(
+            "--no-header",
+            action="store_true",
+            help="the file has no header: c0, c1 ...; of a model, its training's columns by place",
+        )
 
     add = command("train", commands.train, "train on a CSV file, keep the model, draw it", EXAMPLES)
     table(add, nargs="?")

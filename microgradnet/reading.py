@@ -152,7 +152,11 @@ def read_frame(
     line, names = first
     like = "the header"
     if header is True:
-        if set(names) - MISSING and all(is_number(name) or name in MISSING for name in names):
+        numbers = [name for name in names if is_number(name)]
+        # A year is a name, and 81.92 is not: it is the first row of a file without names.
+        if any(not name.isdecimal() for name in numbers) or (
+            numbers and set(names) <= {*numbers, *MISSING}
+        ):
             remedy = "take header=False (--no-header) where the file has no names"
             raise wrong(f"{file}, line {line}", "the names of the columns", names, remedy)
         check_names(names, f"{file}, line {line}", "name the columns, or take header=False")

@@ -227,7 +227,7 @@ def test_a_file_without_header_gets_names(tmp_path) -> None:
     assert frame.column("kind") == ["x", "y"]
 
 
-@pytest.mark.parametrize("first", ["5.1,3.5", "0,0", "0,1", "1,?", "-1e3,", "NA,2"])
+@pytest.mark.parametrize("first", ["5.1,3.5", "0,0", "0,1", "1,?", "-1e3,", "NA,2", "red,81.92"])
 def test_a_header_of_numbers_is_refused_with_the_remedy(tmp_path, first) -> None:
     """A file without header would lose its first row in silence."""
     path = written(tmp_path, f"{first}\n1,2\n".encode())
@@ -236,6 +236,12 @@ def test_a_header_of_numbers_is_refused_with_the_remedy(tmp_path, first) -> None
     ):
         read_frame(path)
     assert len(read_frame(path, header=False)) == 2
+
+
+def test_years_are_names(tmp_path) -> None:
+    """A whole number among other names heads a column, as in a table of years."""
+    path = written(tmp_path, b"country,2019,2020\nItaly,1,2\n")
+    assert read_frame(path).names == ["country", "2019", "2020"]
 
 
 @pytest.mark.parametrize(

@@ -87,7 +87,7 @@ def test_a_session_is_as_it_stands_there(source, session, tmp_path) -> None:
     assert printed.splitlines() == shown
 
 
-@pytest.mark.parametrize("picture", re.findall(r"\(demos/pictures/([^)]*)\)", README))
+@pytest.mark.parametrize("picture", re.findall(r"\(demos/pictures/([^)]*\.svg)\)", README))
 def test_a_picture_is_the_one_that_the_project_draws(picture, tmp_path, monkeypatch) -> None:
     """A picture in the README has the texts that its code block draws today."""
     monkeypatch.chdir(tmp_path)
