@@ -419,9 +419,7 @@ def annotate(error: BaseException, z: Value, what: str) -> None:
     operands = (
         f"{v.label or letter} = {v.data!r}" for letter, v in zip("xy", z.args, strict=False)
     )
-    remedy = z.rule.remedy  # type: ignore[union-attr]
-    if isinstance(error, OverflowError) and "below" not in remedy:
-        remedy = "make them smaller: a float ends at 1.8e308"
+    remedy = z.rule.advice(error)  # type: ignore[union-attr]
     error.add_note(f"in {what}{z.op} with {', '.join(operands)}; {remedy}")
 
 

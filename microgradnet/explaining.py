@@ -188,7 +188,7 @@ def what_if(
                 numbers[z] = z.rule.value(*operands)  # type: ignore[union-attr]
             except (ArithmeticError, ValueError) as error:
                 applied = _applied(z, operands, name)
-                error.add_note(f"in what_if(), {applied}; {z.rule.remedy}")  # type: ignore[union-attr]
+                error.add_note(f"in what_if(), {applied}; {z.rule.advice(error)}")  # type: ignore[union-attr]
                 raise
     actual = numbers.get(root, root.data)
     predicted = root.data + gradient * change

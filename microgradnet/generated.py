@@ -66,7 +66,7 @@ def annotate(error: BaseException, function: Callable[..., Any]) -> None:
     if operands:
         texts = map(ast.unparse, operands)
         numbers = (f"{t} = {eval(t, frame.f_globals, frame.f_locals)!r}" for t in texts)
-        note = f"in {rule.symbol} with {', '.join(numbers)}; {rule.remedy}; {note}"
+        note = f"in {rule.symbol} with {', '.join(numbers)}; {rule.advice(error)}; {note}"
     error.add_note(note)
 
 

@@ -137,6 +137,12 @@ class Op:
         texts = (p and f"lambda z, x, y: {p.format(x='x', y='y', z='z')}" for p in self.partials)
         return tuple(eval(text, functions) if text else None for text in texts)
 
+    def advice(self, error: BaseException) -> str:
+        """Return the remedy for an error: that of the operation, but for a result too large."""
+        if isinstance(error, OverflowError) and "below" not in self.remedy:
+            return "make them smaller: a float ends at 1.8e308"
+        return self.remedy
+
     def local(self, z: "Value", i: int) -> tuple[float, bool] | None:
         """Return the derivative of a result by its operand i, and whether it is a closed gate.
 
