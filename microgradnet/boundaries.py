@@ -9,7 +9,6 @@ For what holds of every Figure, see `figures`; its `write()` makes files of it.
 """
 
 import math
-import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
@@ -18,7 +17,7 @@ from microgradnet.engine import Value
 from microgradnet.figures import COLOURS, INK, LONGEST, add_legend, cut, new_figure
 from microgradnet.nn import Module
 from microgradnet.pipeline import Pipeline
-from microgradnet.plotting import check_points, limits
+from microgradnet.plotting import check_points, class_index, limits
 from microgradnet.reading import Frame
 
 if TYPE_CHECKING:
@@ -168,13 +167,7 @@ def _scores(answers: list[Answer], true: list[int]) -> list[list[float]]:
 
 
 def _class(index: SupportsIndex) -> int:
-    k = operator.index(index)
-    if not 0 <= k < len(MARKERS):
-        raise ValueError(
-            f"decision_boundary() takes class indices from 0 to {len(MARKERS) - 1}, not {index!r}; "
-            "number the classes from 0"
-        )
-    return k
+    return class_index("decision_boundary()", index, len(MARKERS))
 
 
 def _plane(

@@ -11,7 +11,7 @@ import os
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,7 @@ from microgradnet.plotting import POINTS, text_confusion, text_curve, text_map
 from microgradnet.reading import MISSING
 from microgradnet.saving import load, replaced, save
 from microgradnet.tables import Targets, moments, targets
-from microgradnet.training import Row, fit, majority
+from microgradnet.training import Row, fit, majority, predicted
 
 MOONS = "two moons"
 WIDE = 12  # neurons in a layer, which are drawn one by one up to here
@@ -61,7 +61,7 @@ def train(options: argparse.Namespace) -> int:
     print(f"{printable(frame.path)}: {len(rows)} rows to train on, {len(test_rows)} held out")
     print(f"{model}\n")
     history = fit(
-        model, losses.cross_entropy if answers.classes else losses.mean_squared_error,
+        model, _loss(pipeline),
         [(points[i], numbers[i]) for i in rows], optimizer, options.epochs, options.batch,
         options.seed, validation=options.validation or (0.2 if options.patience else None),
         early_stopping=options.patience, progress=options.progress, workers=options.workers,
@@ -72,13 +72,15 @@ def train(options: argparse.Namespace) -> int:
         return 130
 
     print("\n" + text_curve([e.loss for e in history], title="loss", number="epoch"))
-    classify = _on_the_plane(pipeline)
-    if classify and answers.classes and len(answers.classes) <= len(POINTS):
-        plane = [[float(x) for x in row] for row in _plain(frame, encoding)]
-        print("\n" + text_map(classify, plane, answers.values, classes=answers.classes))
-    test_frame = frame.take(test_rows)
+    plane = _plane(pipeline, frame)
+    if plane:
+        classify, points_there = plane
+        print(
+            "\n" + text_map(classify, points_there, answers.values, classes=pipeline.classes or [])
+        )
     print()
-    _score(pipeline, [("training rows", frame.take(rows)), ("held-out rows", test_frame)])
+    parts = [("training rows", frame.take(rows)), ("held-out rows", frame.take(test_rows))]
+    expected, found = _score(pipeline, parts)
     written = [folder / "history.csv"]
     history.to_csv(written[0])
     if options.save:
@@ -86,10 +88,10 @@ def train(options: argparse.Namespace) -> int:
         written.append(Path(options.save))
     worst = max(
         ((points[i], numbers[i]) for i in test_rows),
-        key=lambda row: _loss(pipeline, model(row[0]), row[1]).data,
+        key=lambda row: _loss(pipeline)(model(row[0]), row[1]).data,
     )
     written += _pictures(pipeline, worst, folder)
-    written += _figures(pipeline, history, test_frame, frame, folder)
+    written += _figures(pipeline, history, (expected, found), plane, answers.values, folder)
     print("wrote " + "\n      ".join(map(str, written)))
     return 130 if history.stopped == "interrupted" else 0
 
@@ -138,9 +140,7 @@ def datasets(options: argparse.Namespace) -> int:
             print(f"{each.name:<15}{each.rows:>6}{each.columns:>9}  {each.target or '-':<12}{what}")
         print("\ndata NAME shows one; train NAME trains on it; data NAME -o FILE copies it")
         return 0
-    path = data.path(options.name)
-    entry = _entry(options.name)
-    assert entry is not None  # for path() has found it
+    entry, path = data.dataset(options.name), data.path(options.name)
     if options.output:
         shutil.copyfile(path, options.output)
         print(f"wrote {options.output}")
@@ -229,26 +229,27 @@ def _loaded(path: str) -> Pipeline:
     return model
 
 
-def _loss(pipeline: Pipeline, outputs: Any, target: Any) -> Value:
-    loss: Any = losses.cross_entropy if pipeline.classes else losses.mean_squared_error
-    result: Value = loss(outputs, target)
-    return result
+def _loss(pipeline: Pipeline) -> Callable[[Any, Any], Any]:
+    return losses.cross_entropy if pipeline.classes else losses.mean_squared_error
 
 
-def _score(pipeline: Pipeline, parts: list[tuple[str, Frame]]) -> None:
+def _score(pipeline: Pipeline, parts: list[tuple[str, Frame]]) -> tuple[list[Any], list[Any]]:
+    """Say how good a model is on some tables; return what is true and predicted in the last."""
     width = max([16, *(len(name) for name, _ in parts)])
     heading = ("accuracy", "majority") if pipeline.classes else ("RMSE", "mean")
     gap = 8 if pipeline.classes else 10
     print(f"{heading[0]:<{width + 2}}{'model':<{gap}}{heading[1]}")
+    expected: list[Any] = []
+    found: list[Any] = []
     for name, frame in parts:
         expected = targets(
             frame, pipeline.target, None if pipeline.classes else "number", pipeline.classes
         ).values
         found = pipeline.predict(frame)
         if pipeline.classes:
-            answers = [pipeline.classes[i] for i in expected]
-            right = sum(a == b for a, b in zip(answers, found, strict=True)) / len(answers)
-            print(f"  {printable(name):<{width}}{right:.3f}   {majority(answers):.3f}")
+            expected = [pipeline.classes[i] for i in expected]
+            right = sum(a == b for a, b in zip(expected, found, strict=True)) / len(expected)
+            print(f"  {printable(name):<{width}}{right:.3f}   {majority(expected):.3f}")
         else:
             mean = pipeline.scale[0]
             model, baseline = (
@@ -257,35 +258,35 @@ def _score(pipeline: Pipeline, parts: list[tuple[str, Frame]]) -> None:
             )
             print(f"  {printable(name):<{width}}{model:<10.4g}{baseline:.4g}")
     if pipeline.classes and 2 < len(pipeline.classes) <= CONFUSING:
-        print(f"\n{text_confusion(answers, found, pipeline.classes)}")
+        print(f"\n{text_confusion(expected, found, pipeline.classes)}")
+    return expected, found
 
 
-def _on_the_plane(pipeline: Pipeline) -> Any:
-    # Of two inputs that are numbers: what is predicted at a point, in the units of the file.
-    encoding = pipeline.encoding
-    if not pipeline.classes or encoding is None or len(encoding.inputs) != 2:
+Plane = tuple[Callable[[Sequence[float]], int], list[list[float]]]
+
+
+def _plane(pipeline: Pipeline, frame: Frame) -> Plane | None:
+    """Return the class at a point and the points of a table, in its units; None of other inputs.
+
+    That is where the inputs are two columns of numbers, and the classes few. What is missing is
+    filled.
+    """
+    columns = pipeline.encoding.columns if pipeline.encoding else []
+    if not pipeline.classes or len(pipeline.classes) > len(POINTS):
         return None
-    if any(column.kind != "number" for column in encoding.columns):
+    if [column.kind for column in columns] != ["number", "number"]:
         return None
     program = compile(pipeline.model)
 
     def classify(point: Sequence[float]) -> int:
-        outputs = program([
-            (x - column.mean) / column.deviation
-            for x, column in zip(point, encoding.columns, strict=True)
-        ])  # fmt: skip
-        return max(range(len(outputs)), key=outputs.__getitem__)
+        pairs = zip(point, columns, strict=True)
+        return predicted(program([(x - c.mean) / c.deviation for x, c in pairs]))
 
-    return classify
-
-
-def _plain(frame: Frame, encoding: Encoding) -> list[tuple[str, ...]]:
-    # The two columns of a plane; what is missing was filled.
-    columns = [
-        [text if text not in MISSING else str(column.fill) for text in frame.column(column.name)]
-        for column in encoding.columns
-    ]
-    return list(zip(*columns, strict=True))
+    filled = (
+        [float(column.fill or 0.0) if text in MISSING else float(text) for text in texts]
+        for column, texts in ((column, frame.column(column.name)) for column in columns)
+    )
+    return classify, [list(point) for point in zip(*filled, strict=True)]
 
 
 # ---- pictures ----------------------------------------------------------------------------------
@@ -314,7 +315,7 @@ def _pictures(pipeline: Pipeline, row: Row, folder: Path) -> list[Path]:
     """
     model = pipeline.model
     names = pipeline.encoding.inputs if pipeline.encoding else []
-    loss = _loss(pipeline, model(_labelled(row, names)), row[1])
+    loss = _loss(pipeline)(model(_labelled(row, names)), row[1])
     loss.label = "loss"
     model.zero_grad()
     loss.backward()
@@ -349,8 +350,9 @@ def picture(value: Value, path: Path, collapse: str | None) -> Path:
 
 
 def _figures(
-    pipeline: Pipeline, history: History, test_frame: Frame, frame: Frame, folder: Path
-) -> list[Path]:
+    pipeline: Pipeline, history: History, scored: tuple[list[Any], list[Any]],
+    plane: Plane | None, answers: list[Any], folder: Path,
+) -> list[Path]:  # fmt: skip
     """Plot the training, where matplotlib is installed."""
     from microgradnet import boundaries, figures
 
@@ -359,23 +361,13 @@ def _figures(
     except ImportError:
         print('more pictures, of loss, gradients and classes: pip install "microgradnet[plot]"')
         return []
-    classes, encoding = pipeline.classes, pipeline.encoding
-    if classes:
-        expected = targets(test_frame, pipeline.target, classes=classes).values
-        found = [classes.index(name) for name in pipeline.predict(test_frame)]
-        if len(classes) <= CONFUSING:
-            made["confusion"] = figures.confusion_matrix(expected, found, classes)
-        classify = _on_the_plane(pipeline)
-        if classify and encoding and len(classes) <= len(POINTS):
-            points = [[float(x) for x in row] for row in _plain(frame, encoding)]
-            answers = targets(frame, pipeline.target, classes=classes).values
-            names = [column.name for column in encoding.columns]
-            made["boundary"] = boundaries.decision_boundary(
-                classify, points, answers, classes, names
-            )
-    side = math.isqrt(len(pipeline.model.layers[0].neurons[0].w))
-    if side >= 6 and side * side == len(encoding.inputs if encoding else []):
+    classes = pipeline.classes
+    inputs = pipeline.encoding.inputs if pipeline.encoding else []
+    if classes and len(classes) <= CONFUSING:
+        made["confusion"] = figures.confusion_matrix(*scored, classes)
+    if plane:
+        made["boundary"] = boundaries.decision_boundary(*plane, answers, classes, inputs)
+    side = math.isqrt(len(inputs))
+    if side >= 6 and side * side == len(inputs):
         made["weights"] = figures.weight_images(pipeline.model.layers[0], (side, side))
-    return [
-        path for name, made_one in made.items() for path in figures.write(made_one, folder / name)
-    ]
+    return [path for name, each in made.items() for path in figures.write(each, folder / name)]

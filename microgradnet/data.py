@@ -37,8 +37,8 @@ from microgradnet.toys import LegacyRandom, blobs, circles, moons, permutation, 
 
 __all__ = [
     "Column", "Dataset", "Encoding", "Frame", "LegacyRandom", "Scaler", "Table", "Targets",
-    "batches", "blobs", "catalogue", "circles", "folder", "load", "moons", "one_hot", "path",
-    "permutation", "read_csv", "read_frame", "spiral", "split", "targets", "xor",
+    "batches", "blobs", "catalogue", "circles", "dataset", "folder", "load", "moons", "one_hot",
+    "path", "permutation", "read_csv", "read_frame", "spiral", "split", "targets", "xor",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -85,7 +85,7 @@ def catalogue() -> list[Dataset]:
 
 def path(name: str) -> Path:
     """Return the file of a data set; ValueError where there is none of that name."""
-    return folder() / _dataset(name).file
+    return folder() / dataset(name).file
 
 
 def load(name: str) -> Table:
@@ -94,21 +94,22 @@ def load(name: str) -> Table:
     Text becomes inputs and missing values are filled as by Encoding.fit(missing="fill"), from all
     rows: to leave the rows to test on out of it, fit an Encoding on read_frame(path(name)).
     """
-    dataset = _dataset(name)
-    if dataset.task != "classification":
+    entry = dataset(name)
+    if entry.task != "classification":
         remedy = f"read the file data.path({name!r})"
         raise wrong("load()", "a data set of points and classes", name, remedy)
     frame = read_frame(path(name))
-    encoding = Encoding.fit(frame, dataset.target, dataset.drop, missing="fill", standardise=False)
-    found = targets(frame, dataset.target, "class")
+    encoding = Encoding.fit(frame, entry.target, entry.drop, missing="fill", standardise=False)
+    found = targets(frame, entry.target, "class")
     return Table(
-        frame.path, encoding.inputs, encoding.transform(frame), dataset.target,
+        frame.path, encoding.inputs, encoding.transform(frame), entry.target,
         found.classes or [], found.values,
     )  # fmt: skip
 
 
-def _dataset(name: str) -> Dataset:
-    datasets = {dataset.name: dataset for dataset in catalogue()}
+def dataset(name: str) -> Dataset:
+    """Return what the catalogue says of a data set; ValueError where there is none of that name."""
+    datasets = {entry.name: entry for entry in catalogue()}
     if name not in datasets:
         raise ValueError(f"data has {', '.join(datasets)}, not {show(name)}; take one of them")
     return datasets[name]

@@ -15,6 +15,7 @@ gives the same DOT text; only `run`, at the end, starts a program: Graphviz' `do
 import math
 import os
 import sys
+import threading
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -290,19 +291,29 @@ def render(v: Value, filename: str | os.PathLike[str], **options: Any) -> "Path"
         raise IsADirectoryError(
             f"render() writes to a file, not to the folder {str(path)!r}; choose another name"
         )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"render() writes into a folder that is there, not {str(path.parent)!r}; make it first"
-        )
+    check_parent("render()", path)
     source = draw(v, **options).source
     picture = source.encode() if kind in ("dot", "gv") else run(source, kind)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    put(path, picture)
+    return path
+
+
+def check_parent(what: str, path: "Path") -> None:
+    """Raise FileNotFoundError where the folder that a file is to lie in is missing."""
+    if not path.parent.is_dir():
+        raise FileNotFoundError(
+            f"{what} writes into a folder that is there, not {str(path.parent)!r}; make it first"
+        )
+
+
+def put(path: "Path", data: bytes) -> None:
+    """Write a file; one that is there stays as it was until the new one is whole."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
     try:
-        part.write_bytes(picture)
+        part.write_bytes(data)
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
-    return path
 
 
 def mimebundle(v: Value) -> dict[str, str]:

@@ -20,9 +20,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import SupportsFloat
 
-from microgradnet.engine import Value, graph, topological_order
+from microgradnet.engine import Value, graph
 from microgradnet.naming import Names, digits
-from microgradnet.stepping import Step, backward_steps
+from microgradnet.stepping import Step, Walk
 
 PATHS = 20  # with more paths than this, what flows along each edge is shown
 LINES = 40  # edges: those with the largest contributions
@@ -49,8 +49,10 @@ class Explanation:
     """
 
     def __init__(self, root: Value, target: Value, names: Mapping[str, object] | None) -> None:
-        self.root, self.target, self.names = root, target, Names(root, names)
-        steps = list(backward_steps(root, names, keep=False))
+        walk = Walk(root, names)
+        self.root, self.target, self.names = root, target, walk.names
+        self._results = walk.results
+        steps = list(walk.steps(keep=False))
         self._closed = [s for s in steps if s.closed]
         above = {target}  # what a contribution passes through on its way to the target
         for s in reversed(steps):
@@ -111,7 +113,7 @@ class Explanation:
     def _leads(self) -> set[Value]:
         # The target, and all that was computed from it.
         leads = {self.target}
-        for z in graph(self.root)[1]:
+        for z in self._results:
             if not leads.isdisjoint(z.args):
                 leads.add(z)
         return leads
@@ -178,8 +180,8 @@ def what_if(
     if isinstance(change, Value) or not isinstance(change, SupportsFloat):
         raise TypeError(f"what_if() takes a number as change, not {change!r}; such as 0.1")
     change = float(change)
-    gradient = explain(root, target, names).gradient
-    name = Names(root, names)
+    explanation = explain(root, target, names)
+    gradient, name = explanation.gradient, explanation.names
     numbers = {target: target.data + change}
     for z in graph(root)[1]:
         if z not in numbers:
@@ -218,13 +220,14 @@ def anomaly(root: Value, names: Mapping[str, object] | None = None) -> Anomaly |
     Its text says which operation, on which operands, on which line (where record_lines() was on),
     and what to do. A derivative that does not exist is reported too. No `grad` is changed.
     """
-    name = Names(root, names)
-    for v in topological_order(root):
+    walk = Walk(root, names)
+    name = walk.names
+    for v in walk.values:
         if not math.isfinite(v.data):
             return _report("forward", v, v.data, f"{name(v)} is {v.data!r}", name)
     reached = {root}
     try:
-        for s in backward_steps(root, names, keep=False):
+        for s in walk.steps(keep=False):
             if not s.closed:
                 reached.add(s.operand)
             if not math.isfinite(s.after):
@@ -234,7 +237,7 @@ def anomaly(root: Value, names: Mapping[str, object] | None = None) -> Anomaly |
                 )
                 return _report("backward", s.node, s.after, what, name)
     except (ArithmeticError, ValueError) as error:
-        for z in reversed(graph(root)[1]):
+        for z in reversed(walk.results):
             if z in reached and _underivable(z):
                 what = f"no derivative of {name(z)}: {error}"
                 return _report("backward", z, math.nan, what, name)

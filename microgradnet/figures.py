@@ -21,6 +21,7 @@ import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from microgradnet.drawing import check_parent, put
 from microgradnet.history import Epoch
 from microgradnet.naming import digits, printable
 from microgradnet.nn import Module
@@ -253,19 +254,11 @@ def write(figure: "Figure", path: str | os.PathLike[str]) -> "tuple[Path, Path]"
             f"write() takes a path without .png and .svg, and adds both, not {str(path)!r}; "
             f"try {str(path.with_suffix(''))!r}"
         )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"write() writes into a folder that is there, not {str(path.parent)!r}; make it first"
-        )
+    check_parent("write()", path)
     pictures = _pictures(figure)
     png, svg = (path.with_name(path.name + suffix) for suffix in (".png", ".svg"))
     for target, picture in zip((png, svg), pictures, strict=True):
-        part = path.with_name(f"{target.name}.{os.getpid()}.{threading.get_ident()}.part")
-        try:
-            part.write_bytes(picture)
-            part.replace(target)
-        finally:
-            part.unlink(missing_ok=True)
+        put(target, picture)
     return png, svg
 
 

@@ -30,14 +30,16 @@ from microgradnet.drawing import (
     PARAMETER,
     RED,
     SIGNS,
+    check_parent,
     depth,
     largest,
     leaf_colour,
+    put,
     run,
 )
 from microgradnet.engine import Value
 from microgradnet.naming import INFIX, bracketed, digits, printable
-from microgradnet.stepping import Step, Walk, backward_steps
+from microgradnet.stepping import Step, Walk
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -101,23 +103,15 @@ def page(
             f"page() writes to a file, not to the folder {os.fspath(filename)!r}; add the file's "
             "name, such as 'steps.html'"
         )
-    if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"page() writes into a folder that is there, not {str(path.parent)!r}; make it first"
-        )
+    check_parent("page()", path)
     walk = Walk(v, names)
-    if (count := len(walk.leaves) + len(walk.results)) > LIMIT:
+    if (count := len(walk.values)) > LIMIT:
         raise ValueError(
             f"page() shows at most {LIMIT} Values, and this graph has {count}; take one example or "
             "a smaller network, or let draw() collapse it"
         )
-    html = _html(walk, list(backward_steps(v, names, keep=False)))
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(html.encode())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    html = _html(walk, list(walk.steps(keep=False)))
+    put(path, html.encode())
     return Page(path, html)
 
 
@@ -148,7 +142,7 @@ def _html(walk: Walk, steps: list[Step]) -> str:
 
 def _told(walk: Walk, steps: list[Step]) -> dict[str, object]:
     """Return what the script shows, for JSON."""
-    name, values = walk.names, walk.leaves + walk.results
+    name, values = walk.names, walk.values
     place = {v: i for i, v in enumerate(values)}
     # Colours and widths are full at the largest of an input or a parameter, as in `draw`.
     final = {walk.root: 1.0} | {step.operand: step.after for step in steps}
@@ -307,7 +301,7 @@ def _width(text: str, size: float) -> float:
 
 def _drawn(walk: Walk, steps: list[Step]) -> dict[str, object]:
     """Return the cards and the edges of the picture, where Graphviz places them, for JSON."""
-    values = walk.leaves + walk.results
+    values = walk.values
     texts: dict[Value, set[str]] = {walk.root: {"1"}}
     for step in steps:
         texts.setdefault(step.operand, set()).add(digits(step.after))

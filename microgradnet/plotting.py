@@ -259,6 +259,17 @@ def shaped(
     return images
 
 
+def class_index(what: str, index: SupportsIndex, count: int) -> int:
+    """Return a class index below a count; ValueError of another, TypeError of what is none."""
+    k = operator.index(index)
+    if not 0 <= k < count:
+        raise ValueError(
+            f"{what} takes class indices from 0 to {count - 1}, not {index!r}; "
+            "number the classes from 0"
+        )
+    return k
+
+
 def limits(numbers: Sequence[float]) -> tuple[float, float]:
     """Return the ends of an axis on which numbers lie: theirs, and a margin."""
     low, high = min(numbers), max(numbers)
@@ -291,13 +302,7 @@ def _share(place: float, low: float, high: float) -> float:
 
 
 def _class(index: SupportsIndex) -> int:
-    k = operator.index(index)
-    if not 0 <= k < len(POINTS):
-        raise ValueError(
-            f"text_map() takes class indices from 0 to {len(POINTS) - 1}, not {index!r}; "
-            "number the classes from 0"
-        )
-    return k
+    return class_index("text_map()", index, len(POINTS))
 
 
 def _index(given: Class, index: dict[str, int], count: int) -> int:

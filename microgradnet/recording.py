@@ -13,11 +13,11 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from microgradnet.engine import Value, topological_order
-from microgradnet.naming import INFIX, Names, bracketed, digits, printable
+from microgradnet.engine import Value
+from microgradnet.naming import INFIX, bracketed, digits, printable
 from microgradnet.operations import NOT_COMPUTED
 from microgradnet.prompting import told
-from microgradnet.stepping import Step, backward_steps
+from microgradnet.stepping import Step, Walk
 
 LEAF = "no steps: it is a leaf, whose gradient by itself is 1"
 OPERATIONS_SHOWN, ROWS = 16, 40  # in the summary; in a page of the table of values
@@ -30,12 +30,12 @@ class Recording:
     """
 
     def __init__(self, root: Value, names: Mapping[str, object] | None = None) -> None:
-        self.root, self.given, self.name = root, names, Names(root, names)
-        self.values = topological_order(root)
+        walk = Walk(root, names)
+        self.root, self.given, self.name, self.values = root, names, walk.names, walk.values
         self.steps: list[Step] = []
         self.fault = ""
         try:
-            for step in backward_steps(root, names, keep=False):
+            for step in walk.steps(keep=False):
                 self.steps.append(step)
         except (ArithmeticError, ValueError) as error:
             self.fault = told(error)

@@ -63,18 +63,48 @@ class Walk:
         self.passed: set[Value] = set()  # the results that have passed their gradient on
         self.ended = False  # by another backward over its Values
 
-    def begin(self, keep: bool) -> None:
-        """Set every `grad` aside; one that keeps them ends the walks left open over these Values.
+    def steps(self, keep: bool = True) -> "Generator[Step, None, None]":
+        """Yield the contributions, each `grad` growing meanwhile; see `backward_steps` for `keep`.
 
-        One that does not, such as that of explain(), leaves all as it was, and may be within.
+        A walk that keeps its gradients ends those left open over these Values. One that does not,
+        such as that of explain(), leaves all as it was, and may be within another.
         """
         if keep:
             end_walks(self.values)
             OPEN_WALKS.append(self)
         self.earlier = [v.grad for v in self.values]
-        for v in self.values:
-            v.grad = NOT_COMPUTED
-        self.root.grad = 1.0
+        number = 0
+        done = False
+        try:
+            for v in self.values:
+                v.grad = NOT_COMPUTED
+            self.root.grad = 1.0
+            for z in reversed(self.results):
+                if z.grad is NOT_COMPUTED:
+                    continue
+                changed(z)
+                self.passed.add(z)
+                for i, v in enumerate(z.args):
+                    try:
+                        found = z.rule.local(z, i)  # type: ignore[union-attr]
+                    except (ArithmeticError, ValueError) as error:
+                        annotate(error, z, "the derivative of ")
+                        raise
+                    if found is None:
+                        continue
+                    local, closed = found
+                    upstream, before = z.grad, v.grad
+                    number += 1
+                    contribution = 0.0 if closed else upstream * local
+                    if not closed:
+                        v.grad = before + contribution
+                    yield Step(
+                        number, z, v, i, local, upstream, closed, contribution, before, v.grad, self
+                    )
+                    self.check()
+            done = keep
+        finally:
+            self.finish(done)
 
     def finish(self, done: bool) -> None:
         """Leave the gradients that backward() leaves; or where it is not done, those before it."""
@@ -212,40 +242,7 @@ def backward_steps(
     A leaf's gradient from an earlier backward() is set aside and added at the end, once, as
     backward() does it. Where `keep` is false, every `grad` is in the end what it was.
     """
-    return _steps(Walk(root, names), keep)
-
-
-def _steps(walk: Walk, keep: bool = True) -> Generator[Step, None, None]:
-    number = 0
-    done = False
-    walk.begin(keep)
-    try:
-        for z in reversed(walk.results):
-            if z.grad is NOT_COMPUTED:
-                continue
-            changed(z)
-            walk.passed.add(z)
-            for i, v in enumerate(z.args):
-                try:
-                    found = z.rule.local(z, i)  # type: ignore[union-attr]
-                except (ArithmeticError, ValueError) as error:
-                    annotate(error, z, "the derivative of ")
-                    raise
-                if found is None:
-                    continue
-                local, closed = found
-                upstream, before = z.grad, v.grad
-                number += 1
-                contribution = 0.0 if closed else upstream * local
-                if not closed:
-                    v.grad = before + contribution
-                yield Step(
-                    number, z, v, i, local, upstream, closed, contribution, before, v.grad, walk
-                )
-                walk.check()
-        done = keep
-    finally:
-        walk.finish(done)
+    return Walk(root, names).steps(keep)
 
 
 def _listed(names: list[str], longest: int = 3) -> str:
@@ -276,7 +273,7 @@ def watch(
     walk = Walk(root, dict(frame.f_locals) if names is None else names)
     meets = _meets(when, walk)
     hits = []
-    with closing(_steps(walk)) as steps:
+    with closing(walk.steps()) as steps:
         for step in steps:
             if meets(step):
                 hits.append(step)

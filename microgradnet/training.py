@@ -100,8 +100,7 @@ def fit(
         (kept, _), (held_out, _) = split(rows, strata, test=validation, seed=seed)
         rows, validation = kept, held_out
     training = _Training(model, loss, rows, optimizer, penalty, compiled)
-    measure = _Measure(training, rows if validation is None else list(validation), metrics)
-    measure.held_out = validation is not None
+    measure = _Measure(training, rows, None if validation is None else list(validation), metrics)
     stopping = _Stopping(early_stopping)
     report_to = [callbacks] if callable(callbacks) else list(callbacks)
     order, rng = list(range(len(rows))), random.Random(seed)
@@ -245,7 +244,9 @@ class _Training:
             try:
                 found: object = anomaly(self.example(*self.rows[i]))
             except (ArithmeticError, ValueError) as error:
-                found = "\n  ".join([f"in the forward pass, {error}", *error.__notes__])
+                found = "\n  ".join(
+                    [f"in the forward pass, {error}", *getattr(error, "__notes__", [])]
+                )
             if found:
                 return ValueError(f"{text}\nrow {i} of the rows, {found}")
         return ValueError(text)
@@ -254,12 +255,11 @@ class _Training:
 class _Measure:
     """The mean loss and metrics over rows, with the parameters as they are."""
 
-    held_out = False
-
     def __init__(
-        self, training: _Training, rows: list[Row],
+        self, training: _Training, rows: list[Row], validation: list[Row] | None,
         metrics: Mapping[str, Metric] | Sequence[str] | None,
     ) -> None:  # fmt: skip
+        rows = rows if validation is None else validation
         if not rows:
             raise ValueError("fit() takes at least one validation row, not []")
         if metrics is None:
@@ -269,7 +269,7 @@ class _Measure:
             if unknown := [name for name in metrics if name != "accuracy"]:
                 raise ValueError(f"a metric is 'accuracy' or name -> function, not {unknown[0]!r}")
             metrics = dict.fromkeys(metrics, correct)
-        self.loss, self.metrics = training.loss, metrics
+        self.loss, self.metrics, self.held_out = training.loss, metrics, validation is not None
         self.model = training.model
         self.program = compile(self.model) if training.compiled else None
         self.rows = [(_floats(training.model, x), y) for x, y in rows]
