@@ -51,7 +51,7 @@ def train(options: argparse.Namespace) -> int:
     width = len(answers.classes or [0])
     model = nn.MLP(
         len(encoding.inputs), [*options.hidden, width], activation=options.activation, init="he",
-        seed=options.seed,
+        seed=options.seed, dropout=options.dropout,
     )  # fmt: skip
     pipeline = Pipeline(encoding, model, answers.classes, target, scale)
     optimizer = optim.Adam(model.parameters(), lr=options.lr, weight_decay=options.weight_decay)

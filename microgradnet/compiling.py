@@ -26,6 +26,7 @@ from microgradnet import shapes
 from microgradnet.calculus import flatten, rebuild
 from microgradnet.engine import Value, topological_order
 from microgradnet.generated import annotate, loaded
+from microgradnet.parameters import leaves
 from microgradnet.printing import Printer
 from microgradnet.tracing import alone, trace, varies
 
@@ -58,12 +59,7 @@ class Program:
     def __init__(self, f: Callable[..., Any], parameters: Iterable[Value] = ()) -> None:
         if not callable(f):
             raise TypeError(f"compile() takes a function, not {f!r}; write lambda x: ...")
-        if hasattr(parameters, "parameters"):
-            raise TypeError(f"compile() takes parameters, not {parameters!r}; see parameters()")
-        self.parameters = list(dict.fromkeys(parameters))
-        for p in self.parameters:
-            if not isinstance(p, Value) or p.rule is not None:
-                raise TypeError(f"compile() takes leaf Values as parameters, not {p!r}")
+        self.parameters = leaves("compile()", parameters, least=0)
         self._f: Callable[..., Any] | None = f
         self._name = getattr(f, "__name__", type(f).__name__)
         self._variants: dict[Hashable, _Variant] = {}

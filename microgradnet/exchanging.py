@@ -37,13 +37,17 @@ def to_torch(model: nn.Module) -> Any:
     """Return a Neuron, Layer or MLP, or that of a Pipeline, as a torch.nn.Sequential in float64.
 
     Outputs and gradients agree to the rounding of float64. It takes a tensor of (rows, inputs) and
-    gives (rows, outputs), or one row's. ValueError for an activation that PyTorch does not have.
+    gives (rows, outputs), or one row's. With dropout, which is on in a new module, they agree after
+    eval(). ValueError for an activation that PyTorch does not have.
     """
     torch = _torch("to_torch()")
     module: Any = model.model if isinstance(model, Pipeline) else model
     architecture(module, "to_torch()")
     parts: list[Any] = []
-    for layer in getattr(module, "layers", [module]):
+    layers = getattr(module, "layers", [module])
+    for layer, share in zip(layers, getattr(module, "dropout", [0.0]), strict=True):
+        if share:
+            parts.append(torch.nn.Dropout(share))
         neurons = getattr(layer, "neurons", [layer])
         activation = neurons[0].activation
         if activation not in ("linear", *ACTIVATIONS):
@@ -66,31 +70,38 @@ def to_torch(model: nn.Module) -> Any:
 def from_torch(sequential: Any) -> nn.MLP:
     """Return a torch.nn.Sequential of Linear and activation modules as an MLP with their numbers.
 
-    float32 is taken exactly. What does nothing is left out: Identity, Flatten(), and Dropout after
-    eval(). ValueError for other modules, settings and hooks, and where the hidden layers have more
-    than one activation.
+    float32 is taken exactly. Dropout before a Linear becomes the MLP's. What does nothing is left
+    out: Identity, Flatten(), and Dropout after eval(). ValueError for other modules, settings and
+    hooks, and where the hidden layers have more than one activation.
     """
     torch = _torch("from_torch()")
     if not isinstance(sequential, torch.nn.Sequential):
         raise TypeError(f"from_torch() takes a torch.nn.Sequential, not {sequential!r}; make one")
     linears: list[Any] = []
     names: list[str] = []
-    for _, part in sequential.named_modules(remove_duplicate=False):  # nested ones too
-        name = _counterpart(torch, part)
+    shares: list[float] = []
+    parts = list(sequential.named_modules(remove_duplicate=False))  # nested ones too
+    found = [(name, part) for _, part in parts if (name := _counterpart(torch, part)) != ""]
+    kinds, share = [name for name, _ in found], 0.0
+    for place, (name, part) in enumerate(found):
         if name == "linear":
             linears.append(part)
             names.append(name)
-        elif name and names[-1:] == ["linear"]:
+            shares.append(share)
+            share = 0.0
+        elif name == "dropout" and kinds[place + 1 : place + 2] == ["linear"]:
+            share = part.p
+        elif name in ACTIVATIONS and kinds[max(place - 1, 0)] == "linear":
             names[-1] = name
-        elif name != "":
+        else:
             known = (
-                f"{found}({', '.join(f'{key}={setting!r}' for key, setting in settings.items())})"
-                for found, settings in ACTIVATIONS.values()
+                f"{kind}({', '.join(f'{key}={setting!r}' for key, setting in settings.items())})"
+                for kind, settings in ACTIVATIONS.values()
             )
             raise ValueError(
-                f"from_torch() takes Linear, after each at most one of {', '.join(known)}, and "
-                f"Identity, Flatten() and Dropout after eval(), none with hooks, not {part!r}; "
-                "convert the parts around it"
+                f"from_torch() takes Linear, after each at most one of {', '.join(known)}, before "
+                "each at most one Dropout of p below 1, and Identity, Flatten() and Dropout after "
+                f"eval(), none with hooks, not {part!r}; convert the parts around it"
             )
     widths = [linear.weight.shape[0] for linear in linears]
     inputs = [linear.weight.shape[1] for linear in linears]
@@ -100,7 +111,8 @@ def from_torch(sequential: Any) -> nn.MLP:
     if len(set(names[:-1])) > 1:
         rule = f"an MLP takes one activation for all hidden layers, not {', '.join(names[:-1])}"
         raise ValueError(f"{rule}; train with one, or convert the parts with one")
-    model = nn.MLP(inputs[0], widths, [*names[:-1], "relu"][0], names[-1], seed=0)
+    activation = [*names[:-1], "relu"][0]
+    model = nn.MLP(inputs[0], widths, activation, names[-1], seed=0, dropout=shares)
     for layer, linear in zip(model.layers, linears, strict=True):
         biases = [0.0] * len(layer.neurons) if linear.bias is None else linear.bias.tolist()
         for neuron, row, bias in zip(layer.neurons, linear.weight.tolist(), biases, strict=True):
@@ -111,7 +123,7 @@ def from_torch(sequential: Any) -> nn.MLP:
 
 
 def _counterpart(torch: Any, part: Any) -> str | None:
-    # The activation that a module is, "linear" too; "" where it does nothing, None where neither.
+    # The activation that a module is, "linear" or "dropout"; "" where it does nothing, else None.
     kind = type(part)
     if part._forward_hooks or part._forward_pre_hooks:
         return None
@@ -123,6 +135,8 @@ def _counterpart(torch: Any, part: Any) -> str | None:
             for key, setting in settings.items()
         ):
             return name
+    if kind is torch.nn.Dropout and part.training and part.p < 1.0:
+        return "dropout"
     nothing = (
         kind is torch.nn.Identity
         or kind.forward is torch.nn.Sequential.forward
@@ -154,6 +168,8 @@ def architecture(module: Any, who: str) -> dict[str, Any]:
     elif type(module) is nn.MLP:
         found = {"nin": module.sizes[0], "nouts": module.sizes[1:]}
         found |= {"activation": module.activation, "output": module.output}
+        if any(module.dropout):
+            found["dropout"] = module.dropout
     if not found or _parts(module) != _parts(type(module)(**found, seed=0)):
         rule = f"{who} takes a Neuron, Layer, MLP or Pipeline as its class makes it, not {module!r}"
         raise TypeError(f"{rule}; keep json.dumps(model.state_dict()) of others")

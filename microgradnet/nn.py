@@ -172,11 +172,21 @@ class MLP(Module):
 
     Called on `nin` numbers or Values it gives a list of Values, or the one Value of a last layer
     of width 1. For `activation`, `init` and `seed` see Neuron.
+
+    `dropout` is the share of the units of each hidden layer that training leaves out, or a sequence
+    with a share for the input of each layer (Srivastava et al., 2014). There is no mode to switch:
+    `model(x)` leaves out none, `model(x, masks)` those whose mask is 0, and `fit` draws masks for
+    each row. A Module of one's own that holds an MLP passes both on.
+
+    >>> model = MLP(2, [4, 1], dropout=0.5, seed=1)
+    >>> masks = model.masks(random.Random(0))
+    >>> masks, model([1.0, -2.0]).data, model([1.0, -2.0], masks).data
+    ([2.0, 2.0, 0.0, 0.0], -1.2922762061695752, -2.8436367107649345)
     """
 
     def __init__(
         self, nin: int, nouts: Sequence[int], activation: str = "relu", output: str = "linear",
-        seed: Seed = None, init: str = "uniform",
+        seed: Seed = None, init: str = "uniform", dropout: float | Sequence[float] = 0.0,
     ) -> None:  # fmt: skip
         if not isinstance(nouts, Sequence) or not nouts:
             raise ValueError(f"nouts takes the widths of the layers, not {nouts!r}; try [16, 1]")
@@ -193,17 +203,47 @@ class MLP(Module):
         ]  # fmt: skip
         self.activation = activation
         self.output = output
+        self.dropout = _shares(dropout, len(nouts))  # of the input of each layer
 
-    def __call__(self, x: Sequence[Operand]) -> Any:
+    def __call__(self, x: Sequence[Operand], masks: Sequence[Operand] | None = None) -> Any:
         if len(x) != self.sizes[0]:
             raise ValueError(f"{self!r} takes {self.sizes[0]} inputs, not {len(x)}")
+        if masks is not None:
+            return self._masked(x, masks)
         for layer in self.layers:
             x = layer(x)
         return x[0] if len(x) == 1 else x
 
+    def _masked(self, x: Sequence[Any], masks: Sequence[Operand]) -> Any:
+        count = sum(size for size, share in zip(self.sizes, self.dropout, strict=False) if share)
+        if len(masks) != count:
+            rule = f"{self!r} takes {count} masks, not {len(masks)}"
+            raise ValueError(f"{rule}; draw them with masks(rng)")
+        factors = iter(masks)
+        for layer, share in zip(self.layers, self.dropout, strict=True):
+            if share:
+                x = [operand * next(factors) for operand in x]
+            x = layer(x)
+        return x[0] if len(x) == 1 else x
+
+    def masks(self, rng: random.Random) -> list[float]:
+        """Return one example's factors of the units that may be left out, in order: none, or all.
+
+        With a share of p a unit has 0.0 with probability p, else 1 / (1 - p), so that what it adds
+        to the next layer is as large as without masks, in the mean.
+        """
+        return [
+            0.0 if rng.random() < share else 1.0 / (1.0 - share)
+            for size, share in zip(self.sizes, self.dropout, strict=False)
+            if share
+            for _ in range(size)
+        ]
+
     def __repr__(self) -> str:
         nin, *nouts = self.sizes
-        return f"MLP({nin}, {nouts}, activation={self.activation!r}, output={self.output!r})"
+        dropout = f", dropout={self.dropout}" if any(self.dropout) else ""
+        activations = f"activation={self.activation!r}, output={self.output!r}"
+        return f"MLP({nin}, {nouts}, {activations}{dropout})"
 
 
 def activations() -> list[str]:
@@ -224,6 +264,20 @@ def _chosen(what: str, name: str, names: Any) -> str:
 def _check_size(what: str, size: Any) -> None:
     if not isinstance(size, int) or size < 1:
         raise ValueError(f"{what} takes a whole number from 1 up, not {size!r}")
+
+
+def _shares(dropout: Any, count: int) -> list[float]:
+    # A share for the input of each layer; one number is for all hidden layers.
+    single = isinstance(dropout, int | float)
+    shares = [0.0] + [dropout] * (count - 1) if single else dropout
+    if not isinstance(shares, Sequence) or isinstance(shares, str) or len(shares) != count:
+        rule = f"dropout takes a share, or a sequence of {count}, one for the input of each layer"
+        raise ValueError(f"{rule}, not {dropout!r}; try 0.5")
+    for share in [dropout] if single else shares:
+        if not isinstance(share, int | float) or not 0.0 <= share < 1.0:
+            rule = f"dropout takes shares from 0 to below 1, not {share!r}"
+            raise ValueError(f"{rule}; 0 leaves out no unit, 0.5 half of them")
+    return [float(share) for share in shares]
 
 
 def _some(paths: list[str]) -> str:

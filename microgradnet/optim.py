@@ -13,12 +13,17 @@
 
 `lr` is a number, or a function from the number of steps already taken to one:
 `SGD(parameters, lr=lambda step: 1.0 - 0.9 * step / 100)`. The rules are PyTorch's, to the letter.
+BFGS needs no rate, and no batches: it minimises a function of up to a few hundred parameters.
 """
 
 import math
 from collections.abc import Callable, Iterable
 
+from microgradnet.bfgs import BFGS
 from microgradnet.engine import Value, zero_grad
+from microgradnet.parameters import leaves, not_negative
+
+__all__ = ["BFGS", "SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm", "clip_grad_value"]
 
 Rate = float | Callable[[int], float]
 
@@ -27,15 +32,8 @@ class Optimizer:
     """What optimisers share: the parameters, each once, the learning rate and the step count."""
 
     def __init__(self, parameters: Iterable[Value], lr: Rate, weight_decay: float = 0.0) -> None:
-        if hasattr(parameters, "parameters"):
-            raise TypeError(f"an optimizer takes parameters, not {parameters!r}; see parameters()")
-        self.parameters = list(dict.fromkeys(parameters))
-        if not self.parameters:
-            raise ValueError("an optimizer takes at least one parameter, not []")
-        for p in self.parameters:
-            if not isinstance(p, Value) or p.rule is not None:
-                raise TypeError(f"an optimizer takes leaf Values, not {p!r}; see parameters()")
-        _not_negative(lr=0.0 if callable(lr) else lr, weight_decay=weight_decay)
+        self.parameters = leaves("an optimizer", parameters)
+        not_negative(lr=0.0 if callable(lr) else lr, weight_decay=weight_decay)
         self.lr = lr
         self.weight_decay = weight_decay
         self.steps = 0
@@ -68,7 +66,7 @@ class SGD(Optimizer):
         nesterov: bool = False, weight_decay: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr, weight_decay)
-        _not_negative(momentum=momentum)
+        not_negative(momentum=momentum)
         if nesterov and not momentum:
             raise ValueError("nesterov=True takes a momentum above 0, not 0.0; try momentum=0.9")
         self.momentum = momentum
@@ -102,7 +100,7 @@ class Adam(Optimizer):
         betas: tuple[float, float] = (0.9, 0.999), eps: float = 1e-8, weight_decay: float = 0.0,
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr, weight_decay)
-        _not_negative(eps=eps)
+        not_negative(eps=eps)
         if not (0.0 <= betas[0] < 1.0 and 0.0 <= betas[1] < 1.0):
             raise ValueError(f"betas are two numbers from 0 to below 1, not {betas!r}")
         self.betas = betas
@@ -152,12 +150,15 @@ class AdamW(Adam):
         return [p * keep for p in numbers], gradients
 
 
+# ---- checks and clipping -----------------------------------------------------------------------
+
+
 def clip_grad_norm(parameters: Iterable[Value], maximum: float) -> float:
     """Scale the gradients together so that their norm is at most `maximum`; return the norm before.
 
     The factor is maximum / (norm + 1e-6) where that is below 1, as in PyTorch.
     """
-    _not_negative(maximum=maximum)
+    not_negative(maximum=maximum)
     parameters = list(parameters)
     norm = math.sqrt(math.fsum(p.grad * p.grad for p in parameters))
     factor = maximum / (norm + 1e-6)
@@ -169,13 +170,7 @@ def clip_grad_norm(parameters: Iterable[Value], maximum: float) -> float:
 
 def clip_grad_value(parameters: Iterable[Value], maximum: float) -> None:
     """Move each gradient into the range from -maximum to maximum; nan stays nan."""
-    _not_negative(maximum=maximum)
+    not_negative(maximum=maximum)
     for p in parameters:
         if abs(p.grad) > maximum:
             p.grad = math.copysign(maximum, p.grad)
-
-
-def _not_negative(**numbers: float) -> None:
-    for name, number in numbers.items():
-        if not number >= 0.0:
-            raise ValueError(f"{name} takes a number from 0 up, not {number!r}")

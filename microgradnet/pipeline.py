@@ -6,6 +6,7 @@
 """
 
 import math
+import random
 from collections.abc import Sequence
 from reprlib import repr as brief
 from typing import Any
@@ -53,9 +54,13 @@ class Pipeline(nn.Module):
         self._program: Program | None = None
         self._answered = 0  # rows, by which a program becomes worth its while
 
-    def __call__(self, x: Sequence[Operand]) -> Any:
+    def __call__(self, x: Sequence[Operand], masks: Sequence[Operand] | None = None) -> Any:
         """Return the model's outputs, as Values, for one row that is encoded already."""
-        return self.model(x)
+        return self.model(x) if masks is None else self.model(x, masks)
+
+    def masks(self, rng: random.Random) -> list[float]:
+        """Return the masks of the model's dropout for one row; see MLP."""
+        return self.model.masks(rng)
 
     def predict(self, rows: Frame | Rows) -> list[Any]:
         """Return the answer for each row: the name of its most probable class, or a number.

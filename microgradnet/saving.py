@@ -34,7 +34,7 @@ import os
 import secrets
 import stat
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from itertools import pairwise
 from reprlib import repr as brief
@@ -55,6 +55,7 @@ ARCHITECTURES: dict[type[nn.Module], list[str]] = {
     nn.Layer: ["nin", "nout", "activation"],
     nn.MLP: ["nin", "nouts", "activation", "output"],
 }
+OPTIONAL: dict[type[nn.Module], list[str]] = {nn.MLP: ["dropout"]}  # where it is not 0
 KINDS: dict[str, type[nn.Module]] = {kind.__name__: kind for kind in (*ARCHITECTURES, Pipeline)}
 PARTS = ["encoding", "classes", "target", "scale"]  # of a Pipeline, besides its model
 WHOLE = "take a copy that is whole"
@@ -237,15 +238,15 @@ def _model(document: dict[str, Any]) -> Any:
     return model
 
 
-def _check_names(what: str, found: Any, names: list[str]) -> None:
-    if not isinstance(found, dict) or found.keys() != set(names):
+def _check_names(what: str, found: Any, names: list[str], optional: Sequence[str] = ()) -> None:
+    if not isinstance(found, dict) or found.keys() - set(optional) != set(names):
         found = list(found) if isinstance(found, dict) else found
         raise ValueError(f"{what} takes {', '.join(names)}, not {brief(found)}")
 
 
 def _module(kind: Any, document: dict[str, Any]) -> Any:
     found, parameters = document["architecture"], document["parameters"]
-    _check_names("architecture", found, ARCHITECTURES[kind])
+    _check_names("architecture", found, ARCHITECTURES[kind], OPTIONAL.get(kind, []))
     nouts = found.get("nouts", [found.get("nout", 1)])
     sizes = [found["nin"], *nouts] if isinstance(nouts, list) else []
     if len(sizes) < 2 or any(type(size) is not int or size < 1 for size in sizes):

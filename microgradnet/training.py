@@ -44,7 +44,7 @@ class EarlyStopping(NamedTuple):
 
 
 def fit(
-    model: Callable[[Any], Any],
+    model: Callable[..., Any],
     loss: Loss,
     rows: Iterable[Row],
     optimizer: Optimizer | None = None,
@@ -67,7 +67,9 @@ def fit(
 
     Each step moves the parameters once per batch (by default all rows) of the rows, shuffled by
     `seed`: the optimizer (by default Adam with lr=0.01) follows the mean gradient of
-    loss(model(inputs), target), plus that of `penalty(parameters)` where one is given.
+    loss(model(inputs), target), plus that of `penalty(parameters)` where one is given. A model with
+    dropout is called with masks, drawn anew by `seed` for every row and epoch, and so the loss of
+    an epoch is that under masks; validation and metrics are without.
 
     `validation` is rows, or the share of the rows to hold out. `metrics` maps names to functions of
     (outputs, target), or names "accuracy", which a classification loss has by default.
@@ -112,7 +114,7 @@ def fit(
                 shuffled = list(order)
                 if shuffle:
                     rng.shuffle(shuffled)
-                mean = training.epoch(gradients, shuffled, batch_size or len(rows), number)
+                mean = training.epoch(gradients, shuffled, batch_size or len(rows), number, rng)
                 validation_loss, measured = measure()
                 epoch = Epoch(
                     number, mean, validation_loss, measured, time.perf_counter() - start,
@@ -144,6 +146,9 @@ class _Training:
         penalty: Callable[[list[Value]], Value] | None, compiled: bool,
     ) -> None:  # fmt: skip
         self.model, self.loss, self.rows, self.compiled = model, loss, rows, compiled
+        if not isinstance(optimizer, Optimizer | None):
+            rule = "fit() takes an optimizer whose steps need gradients alone, such as optim.Adam"
+            raise TypeError(f"{rule}, not {optimizer!r}; call its minimise(closure), if it has one")
         if optimizer is None and not hasattr(model, "parameters"):
             raise TypeError(f"fit() takes a Module, not {model!r}, or an optimizer with parameters")
         self.optimizer = optimizer or Adam(model.parameters(), lr=0.01)
@@ -151,6 +156,9 @@ class _Training:
         self.numbers = [p.data for p in self.parameters]
         self.gradient = [p.grad for p in self.parameters]
         self.rate = 0.0
+        masks = getattr(model, "masks", None)
+        drops = callable(masks) and masks(random.Random(0))
+        self.masks = masks if drops else None  # what draws those of one row
         paths = {p: path for path, p in getattr(model, "named_parameters", list)()}
         self.layers: dict[str, list[int]] = {}  # the places of each layer's parameters
         for place, p in enumerate(self.parameters):
@@ -158,12 +166,18 @@ class _Training:
             self.layers.setdefault(name, []).append(place)
         self.penalty = penalty and compile(lambda: penalty(self.parameters), self.parameters)
 
-    def example(self, inputs: Any, target: Any) -> Value:
+    def example(self, inputs: Any, target: Any, masks: Sequence[float] | None = None) -> Value:
         """Return the loss of one row."""
-        return self.loss(self.model(inputs), target)
+        outputs = self.model(inputs) if masks is None else self.model(inputs, masks)
+        return self.loss(outputs, target)
 
     def gradients(self, executor: Any, workers: int | None) -> Any:
         """Return what gives the sum of losses and gradients over rows."""
+        if self.masks and (executor is not None or workers is not None):
+            rule = (
+                "an executor or workers get the rows once, and dropout masks them anew each epoch"
+            )
+            raise ValueError(f"{rule}; train {self.model!r} without workers")
         if not self.compiled:
             return nullcontext(self)
         outputs = self.model(self.rows[0][0])
@@ -193,11 +207,18 @@ class _Training:
             sums = [g + p.grad for g, p in zip(sums, self.parameters, strict=True)]
         return total, sums
 
-    def epoch(self, gradients: Any, order: list[int], size: int, number: int) -> float:
+    def epoch(
+        self, gradients: Any, order: list[int], size: int, number: int, rng: random.Random
+    ) -> float:
         """Move the numbers once per batch of rows in an order; return the mean loss."""
         total = 0.0
         for start in range(0, len(order), size):
             batch = order[start : start + size]
+            if self.masks:
+                for i in batch:
+                    masks = self.masks(rng)
+                    for rows in (self.rows, gradients.rows):  # one and the same where it is eager
+                        rows[i] = (*rows[i][:2], masks)
             try:
                 value, gradient = gradients.sums(self.numbers, batch)
             except (ArithmeticError, ValueError) as error:

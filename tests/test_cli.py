@@ -109,6 +109,7 @@ def test_bad_input_gets_one_line(fault, tmp_path, monkeypatch, capsys) -> None:
         ["--test", "0"],
         ["--kind", "word"],
         ["--activation", "none"],
+        ["--dropout", "1"],
         ["--progress", "loud"],
     ],
 )

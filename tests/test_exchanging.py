@@ -130,6 +130,24 @@ def test_there_and_back_is_the_same_model(activation, output, torch) -> None:
     assert again.state_dict() == model.state_dict()
 
 
+def test_dropout_goes_there_and_comes_back(torch) -> None:
+    """Dropout stands before its Linear; after eval() the outputs agree, and it is left out."""
+    model = spread(nn.MLP(3, [4, 2, 2], "tanh", seed=0, dropout=[0.2, 0.0, 0.5]))
+    network = to_torch(model)
+    kinds = ["Dropout", "Linear", "Tanh", "Linear", "Tanh", "Dropout", "Linear"]
+    assert [type(part).__name__ for part in network] == kinds
+    assert (network[0].p, network[5].p) == (0.2, 0.5)
+    again = from_torch(network)
+    assert repr(again) == repr(model)
+    assert again.state_dict() == model.state_dict()
+    assert from_torch(network.eval()).dropout == [0.0, 0.0, 0.0]
+    for x in inputs(3):
+        ours = outputs_and_gradients(model, x)
+        theirs = torch_outputs_and_gradients(torch, network, x)
+        for found, expected in zip(theirs, ours, strict=True):
+            assert found == pytest.approx(expected, **NEAR)
+
+
 def test_a_trained_network_of_float32_is_taken_exactly(torch) -> None:
     """Each float32 is a float: the numbers are the same, and the outputs agree as float64's do."""
     torch.manual_seed(0)
@@ -237,6 +255,20 @@ REFUSED = {
     "relu6": (after_linear("ReLU6"), "not ReLU6"),
     "norm": (after_linear("BatchNorm1d", num_features=2), "not BatchNorm1d"),
     "dropout": (after_linear("Dropout"), r"Dropout after eval\(\).*, not Dropout"),
+    "certain dropout": (
+        lambda part: part.Sequential(part.Dropout(1.0), part.Linear(2, 2)),
+        r"one Dropout of p below 1, .*, not Dropout\(p=1.0",
+    ),
+    "dropout twice": (
+        lambda part: part.Sequential(part.Dropout(0.2), part.Dropout(0.5), part.Linear(2, 2)),
+        r"before each at most one Dropout .*, not Dropout\(p=0.2",
+    ),
+    "dropout before its activation": (
+        lambda part: part.Sequential(
+            part.Linear(2, 2), part.Dropout(0.2), part.ReLU(), part.Linear(2, 2)
+        ),
+        r"not Dropout\(p=0.2",
+    ),
     "flatten": (after_linear("Flatten", start_dim=0), "not Flatten"),
     "first": (lambda part: part.Sequential(part.ReLU()), "after each at most one .*, not ReLU"),
     "two": (

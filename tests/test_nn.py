@@ -1,12 +1,15 @@
 """Neurons, layers and MLPs: shapes, names, seeds, states, and micrograd's own demo."""
 
 import copy
+import itertools
+import math
 import pickle
 import random
 
 import pytest
 
-from microgradnet import Value, nn
+from microgradnet import Value, compile, nn
+from microgradnet.engine import graph
 from microgradnet.nn import MLP, Layer, Module, Neuron
 
 
@@ -53,6 +56,16 @@ def test_a_wrong_input_size_names_both_sizes(model, inputs, sizes) -> None:
         (lambda: Layer(2, 0), "nout takes a whole number"),
         (lambda: Neuron(2, "rleu"), "activation is one of linear, .*relu.*not 'rleu'"),
         (lambda: Neuron(2, init="magic"), "init is one of uniform, lecun, xavier, he"),
+        (lambda: MLP(2, [2, 1], dropout=1.0), "shares from 0 to below 1, not 1.0; 0 leaves"),
+        (lambda: MLP(2, [1], dropout=-0.1), "shares from 0 to below 1, not -0.1"),
+        (lambda: MLP(2, [2, 1], dropout=float("nan")), "shares from 0 to below 1, not nan"),
+        (lambda: MLP(2, [2, 1], dropout=[0.2, "0.5"]), "shares from 0 to below 1, not '0.5'"),
+        (lambda: MLP(2, [2, 1], dropout=[0.5]), r"sequence of 2, .* each layer, not \[0.5\]; try"),
+        (lambda: MLP(2, [2, 1], dropout="ab"), "a share, or a sequence of 2, .*not 'ab'"),
+        (lambda: MLP(2, [2, 1], dropout=None), "a share, or a sequence of 2, .*not None"),
+        (lambda: MLP(2, [3, 1], dropout=0.5)([1, 2], [2.0]), r"takes 3 masks, not 1; .*masks\(rng"),
+        (lambda: MLP(2, [3, 1], dropout=0.5)([1, 2], []), "takes 3 masks, not 0"),
+        (lambda: MLP(2, [3, 1])([1, 2], [1.0]), "takes 0 masks, not 1"),
     ],
 )
 def test_a_wrong_shape_or_name_is_refused(make, message) -> None:
@@ -184,8 +197,6 @@ def test_print_says_sizes_and_counts() -> None:
 
 def test_numbers_become_one_leaf_each() -> None:
     """An input number is one Value, shared by the neurons, not one for every weight."""
-    from microgradnet.engine import graph
-
     leaves, _ = graph(MLP(2, [8, 1], seed=0)([1.0, 2.0]))
     assert len(leaves) == 8 * 3 + 9 + 2
 
@@ -195,3 +206,103 @@ def test_a_wide_neuron_has_no_recursion() -> None:
     neuron = Neuron(5000, seed=0)
     neuron([1.0] * 5000).backward()
     assert nn.Neuron is Neuron
+
+
+# ---- dropout -----------------------------------------------------------------------------------
+
+
+def test_dropout_is_a_share_for_the_hidden_layers_or_one_for_each_input() -> None:
+    """One number leaves the inputs alone; a sequence begins with them."""
+    assert MLP(4, [3, 2, 1], seed=0).dropout == [0.0, 0.0, 0.0]
+    assert MLP(4, [3, 2, 1], dropout=0.5, seed=0).dropout == [0.0, 0.5, 0.5]
+    assert MLP(4, [3, 2, 1], dropout=(0.2, 0, 0.5), seed=0).dropout == [0.2, 0.0, 0.5]
+    assert MLP(4, [1], dropout=[0.2], seed=0).dropout == [0.2]
+
+
+def test_masks_are_in_the_order_of_the_units() -> None:
+    """Inputs first, then the units of the hidden layers; none where the share is 0."""
+    model = MLP(4, [3, 5, 2], dropout=[0.5, 0.0, 0.75], seed=0)
+    masks = model.masks(random.Random(0))
+    assert len(masks) == 4 + 5
+    assert set(masks[:4]) <= {0.0, 2.0}
+    assert set(masks[4:]) <= {0.0, 4.0}
+    assert masks == model.masks(random.Random(0)) != model.masks(random.Random(1))
+    assert MLP(4, [3, 1], seed=0).masks(random.Random(0)) == []
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.8])
+def test_masks_drop_their_share(share) -> None:
+    """Of 10,000 units the share is 0, to four standard deviations; the others are 1 / (1 - p)."""
+    model = MLP(1, [100, 1], dropout=share, seed=0)
+    rng = random.Random(1)
+    masks = [mask for _ in range(100) for mask in model.masks(rng)]
+    deviation = math.sqrt(share * (1 - share) / len(masks))
+    assert masks.count(0.0) / len(masks) == pytest.approx(share, abs=4 * deviation)
+    assert masks.count(1 / (1 - share)) == len(masks) - masks.count(0.0)
+
+
+def test_masks_multiply_the_units() -> None:
+    """model(x, masks) is the formula with each unit times its mask."""
+    model = MLP(2, [2, 1], "tanh", dropout=[0.5, 0.2], seed=3)
+    x, masks = [0.5, -1.5], [2.0, 0.0, 0.0, 1.25]
+    hidden, output = model.layers
+    units = [unit.data * mask for unit, mask in zip(hidden([1.0, -0.0]), masks[2:], strict=True)]
+    assert model(x, masks).data == output(units)[0].data
+
+
+def test_the_mean_over_all_masks_is_the_answer_without() -> None:
+    """Of a linear network exactly: masks times probabilities, in numbers of few bits."""
+    rng = random.Random(0)
+    model = MLP(2, [3, 1], "linear", dropout=[0.5, 0.75], seed=0)
+    for p in model.parameters():
+        p.data = rng.randrange(-16, 16) / 8
+    shares = [0.5] * 2 + [0.75] * 3
+    units = [[(0.0, share), (1 / (1 - share), 1 - share)] for share in shares]
+    x, mean, total = [0.75, -1.25], 0.0, 0.0
+    for drawn in itertools.product(*units):
+        probability = math.prod(likely for _, likely in drawn)
+        mean += probability * model(x, [mask for mask, _ in drawn]).data
+        total += probability
+    assert total == 1.0
+    assert mean == model(x).data != 0.0
+
+
+def test_units_left_out_have_gradients_of_0() -> None:
+    """Neither the weights into a unit that is left out move, nor those that lead on from it."""
+    model = MLP(3, [3, 2], "tanh", dropout=[0.5, 0.5], seed=1)
+    first, second, third = model.layers[0].neurons
+    sum(model([1.0, 2.0, -1.0], [2.0, 0.0, 2.0, 2.0, 0.0, 2.0])).backward()
+    assert {p.grad for p in second.parameters()} == {0.0}
+    for neuron in (first, third):
+        assert [p.grad != 0.0 for p in (*neuron.w, neuron.b)] == [True, False, True, True]
+    for neuron in model.layers[1].neurons:
+        assert [p.grad != 0.0 for p in (*neuron.w, neuron.b)] == [True, False, True, True]
+
+
+def test_without_masks_dropout_changes_nothing() -> None:
+    """The graph, the bits and the labels are those of a network without dropout."""
+    found = []
+    for dropout in (0.0, [0.2, 0.5]):
+        model = MLP(2, [4, 1], seed=1, dropout=dropout)
+        leaves, results = graph(model([1.0, -2.0]))
+        found.append([(v.data, v.op, v.label) for v in (*leaves, *results)])
+    assert found[0] == found[1]
+
+
+def test_compiled_masks_vary() -> None:
+    """One program takes all masks, and gives the bits of the eager model."""
+    model = MLP(2, [4, 1], "tanh", dropout=0.5, seed=1)
+    program, rng = compile(model), random.Random(0)
+    for _ in range(10):
+        masks = model.masks(rng)
+        assert program([1.0, -2.0], masks) == model([1.0, -2.0], masks).data
+    assert program.cache_info().shapes == 1
+
+
+def test_print_shows_dropout() -> None:
+    """The shares stand in the repr, where there are any."""
+    assert (
+        repr(MLP(2, [4, 1], dropout=0.5, seed=0))
+        == "MLP(2, [4, 1], activation='relu', output='linear', dropout=[0.0, 0.5])"
+    )
+    assert "dropout" not in str(MLP(2, [4, 1], seed=0))

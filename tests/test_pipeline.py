@@ -121,6 +121,20 @@ def test_called_it_is_the_model() -> None:
     assert next(iter(pipeline.state_dict())) == "model.layers.0.neurons.0.w.0"
 
 
+def test_masks_are_the_models() -> None:
+    """Called with masks it is the model with dropout, as fit trains it; answers are without."""
+    model = nn.MLP(2, [3, 2], seed=0, dropout=0.5)
+    pipeline = Pipeline(None, model, ["a", "b"])
+    masks = pipeline.masks(random.Random(0))
+    assert masks == model.masks(random.Random(0))
+    found = [[v.data for v in pipeline([1.0, 2.0], masks)], *pipeline.outputs([[1.0, 2.0]])]
+    assert found == [
+        [v.data for v in model([1.0, 2.0], masks)],
+        [v.data for v in model([1.0, 2.0])],
+    ]
+    assert found[0] != found[1]
+
+
 def test_no_rows_have_no_answers() -> None:
     """Nothing asked, nothing answered."""
     assert Pipeline(None, nn.MLP(2, [2], seed=0), ["a", "b"]).predict([]) == []

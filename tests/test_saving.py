@@ -51,6 +51,8 @@ MODELS = {
     "layer of one": lambda: nn.Layer(2, 1, seed=2),
     "mlp": lambda: nn.MLP(3, [4, 1, 2], "elu", "sigmoid", seed=3),
     "mlp of one": lambda: nn.MLP(1, [1], seed=3),
+    "dropout": lambda: nn.MLP(2, [3, 1], seed=3, dropout=[0.2, 0.5]),
+    "dropout in a pipeline": lambda: Pipeline(None, nn.MLP(2, [3, 1], seed=4, dropout=0.1)),
     "classes": pipeline,
     "number": lambda: Pipeline(None, nn.MLP(2, [3, 1], seed=4), None, "y", (-0.1, 1e-300)),
     "one logit": lambda: Pipeline(None, nn.MLP(2, [1], seed=4), ["a", "b"]),
@@ -175,6 +177,17 @@ def test_a_file_can_be_read(file) -> None:
 }
 """
     )
+
+
+def test_dropout_stands_in_the_file_where_there_is_any(file) -> None:
+    """Without it a file is as it was before there was dropout, and such a file is read."""
+    save(nn.MLP(1, [2, 2], seed=0, dropout=0.5), file)
+    architecture = {"nin": 1, "nouts": [2, 2], "activation": "relu", "output": "linear"}
+    written = json.loads(file.read_text(encoding="utf-8"))["architecture"]
+    assert written == {**architecture, "dropout": [0.0, 0.5]}
+    save(nn.MLP(1, [2, 2], seed=0), file)
+    assert json.loads(file.read_text(encoding="utf-8"))["architecture"] == architecture
+    assert load(file).dropout == [0.0, 0.0]
 
 
 def test_the_same_model_gives_the_same_file(file, tmp_path) -> None:
@@ -575,6 +588,13 @@ WEIGHTS = ("parameters", "layers.0.neurons.0.w")
         (("architecture", "output"), ["relu"], "activation is one of"),
         (("architecture", "activation"), None, "activation is one of"),
         (("architecture", "activation"), {}, "activation is one of"),
+        (("architecture", "dropout"), [0.5], r"a sequence of 2, .*not \[0.5\]"),
+        (("architecture", "dropout"), [0.5] * 9**5, "a sequence of 2"),
+        (("architecture", "dropout"), [0.0, 1.0], "shares from 0 to below 1, not 1.0"),
+        (("architecture", "dropout"), [0.0, None], "shares from 0 to below 1, not None"),
+        (("architecture", "dropout"), [10**400, 0], "shares from 0 to below 1, not 1000"),
+        (("architecture", "dropout"), "01", "a sequence of 2, .*not '01'"),
+        (("architecture", "dropout"), {}, "a sequence of 2, .*not {}"),
         (("parameters",), [1.0] * 13, "parameters takes names with numbers"),
         (("parameters",), {}, "takes 13 parameters, not 0"),
         (("parameters", "more"), 1.0, "takes 13 parameters, not 14"),

@@ -1,4 +1,4 @@
-"""fit: means, batches, seeds, validation, stopping, the same bits compiled and eager."""
+"""fit: means, batches, seeds, validation, stopping, dropout, the same bits compiled and eager."""
 
 import math
 import random
@@ -6,6 +6,7 @@ import random
 import pytest
 
 from microgradnet import Value, data, losses, nn, optim
+from microgradnet.pipeline import Pipeline
 from microgradnet.training import (
     EarlyStopping,
     accuracy,
@@ -412,3 +413,91 @@ def test_options_of_another_kind_are_refused(option, kind) -> None:
     model, optimizer = model_and_optimizer()
     with pytest.raises(kind, match=r"not |use compiled"):
         fit(model, losses.cross_entropy, ROWS, **{"optimizer": optimizer} | option)
+
+
+# ---- dropout -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("batch_size", [7, 150])
+def test_with_dropout_compiled_and_eager_training_have_the_same_bits(batch_size) -> None:
+    """All numbers agree, of a network and of a pipeline that holds it; another seed's do not."""
+    points, targets = data.moons(150, noise=0.2, seed=1)
+    rows = list(zip(points, targets, strict=True))
+    found = []
+    for compiled, held, seed in ((True, 0, 3), (False, 0, 3), (True, 1, 3), (True, 0, 4)):
+        network = nn.MLP(2, [4, 2], seed=3, dropout=[0.1, 0.5])
+        model = Pipeline(None, network, ["outer", "inner"]) if held else network
+        history = fit(
+            model, losses.cross_entropy, rows, optim.Adam(network.parameters(), lr=0.05), 2,
+            batch_size, seed, validation=rows[:20], compiled=compiled,
+        )  # fmt: skip
+        measured = [(e.loss, e.validation_loss, e.metrics) for e in history]
+        found.append((network.state_dict(), measured))
+    assert found[0] == found[1] == found[2] != found[3]
+
+
+def test_masks_are_drawn_for_every_row_and_epoch() -> None:
+    """From one random.Random(seed), which shuffles the rows of an epoch first."""
+    seen = []
+
+    class Told(nn.MLP):
+        def __call__(self, x, masks=None):
+            if masks is not None:
+                seen.append((x, masks))
+            return super().__call__(x, masks)
+
+    model = Told(2, [3, 2], seed=1, dropout=0.5)
+    fit(model, losses.cross_entropy, ROWS, epochs=3, batch_size=2, seed=7, compiled=False)
+    rng, expected = random.Random(7), []
+    for _ in range(3):
+        order = list(range(len(ROWS)))
+        rng.shuffle(order)
+        expected += [(ROWS[i][0], model.masks(rng)) for i in order]
+    assert seen == expected
+
+
+def test_the_loss_of_an_epoch_is_under_masks_and_what_is_measured_is_not() -> None:
+    """With a learning rate of 0: each loss is the mean of its rows, as they were called."""
+    model = nn.MLP(2, [3, 2], seed=1, dropout=0.5)
+    optimizer = optim.SGD(model.parameters(), lr=0.0)
+    epoch = fit(
+        model, losses.cross_entropy, ROWS, optimizer, 1, validation=ROWS, shuffle=False, seed=5
+    )[0]
+    rng = random.Random(5)
+    masked = [losses.cross_entropy(model(x, model.masks(rng)), y).data for x, y in ROWS]
+    plain = [losses.cross_entropy(model(x), y).data for x, y in ROWS]
+    assert epoch.loss == pytest.approx(sum(masked) / len(ROWS), rel=1e-12)
+    assert epoch.validation_loss == pytest.approx(sum(plain) / len(ROWS), rel=1e-12)
+    assert epoch.metrics == {"accuracy": accuracy(model, ROWS)}
+
+
+def test_without_dropout_a_model_trains_as_one_that_has_no_masks() -> None:
+    """No random number is drawn, so the bits are those of the bare function."""
+    found = []
+    for bare in (True, False):
+        model = nn.MLP(2, [3, 2], seed=1, dropout=0.0)
+        optimizer = optim.Adam(model.parameters(), lr=0.1)
+        history = fit(
+            (lambda x, model=model: model(x)) if bare else model, losses.cross_entropy,
+            [([float(x) for x in xs], y) for xs, y in ROWS], optimizer, 5, 2,
+        )  # fmt: skip
+        found.append((model.state_dict(), [e.loss for e in history]))
+    assert found[0] == found[1]
+
+
+def test_a_fault_under_masks_names_its_row() -> None:
+    """The report computes the row again with the masks that it had."""
+    model = nn.MLP(1, [1, 1], "linear", seed=1, dropout=0.5)
+    for p in model.parameters():
+        p.data = 1e200
+    rows = [([0.0], 0.0), ([1e200], 0.0)]
+    with pytest.raises(ValueError, match=r"epoch \d+; take a smaller .*\nrow [01] of the rows, "):
+        fit(model, losses.mean_squared_error, rows, epochs=10, batch_size=1)
+
+
+@pytest.mark.parametrize("how", [{"workers": 2}, {"executor": object()}])
+def test_dropout_and_workers_are_refused(how) -> None:
+    """The rows are sent once, and masks change: the error says so, and what to leave out."""
+    model = nn.MLP(2, [3, 2], seed=1, dropout=0.5)
+    with pytest.raises(ValueError, match=r"dropout masks them anew .*; train MLP.* without w"):
+        fit(model, losses.cross_entropy, ROWS, **how)
