@@ -5,16 +5,16 @@
 >>> [text.get_text() for text in figure.legends[0].get_texts()]
 ['class 0', 'class 1', 'wrong: 1 of 3']
 
-For what holds of every Figure, see `figures`; its `write()` makes files of it.
+For what holds of every Figure, see `canvas`; its `write()` makes files of it.
 """
 
 import math
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, SupportsIndex
 
+from microgradnet.canvas import COLOURS, INK, add_legend, add_names, cut, new_figure, spaced
 from microgradnet.compiling import Program, compile
 from microgradnet.engine import Value
-from microgradnet.figures import COLOURS, INK, LONGEST, add_legend, cut, new_figure
 from microgradnet.nn import Module
 from microgradnet.pipeline import Pipeline
 from microgradnet.plotting import check_points, class_index, limits
@@ -61,12 +61,9 @@ def decision_boundary(
     axis = ["x", "y"] if features is None else list(features)
     if len(axis) != 2:
         raise ValueError(f"{what} takes the names of two features, not {features!r}")
-    if not isinstance(resolution, int) or resolution < 2:
-        raise ValueError(f"{what} takes a resolution of 2 or more, not {resolution!r}; try 100")
     places = [[float(x), float(y)] for x, y in points]
     ends = [limits(column) for column in zip(*places, strict=True)]
-    shares = [i / (resolution - 1) for i in range(resolution)]
-    xs, ys = ([low * (1.0 - share) + high * share for share in shares] for low, high in ends)
+    xs, ys = (spaced(what, end, resolution) for end in ends)
     true = [_class(target) for target in targets]
     figure = new_figure(what, 8.0, 5.0)
     answers = _answers(classify, [*places, *([x, y] for y in ys for x in xs)])
@@ -98,8 +95,7 @@ def decision_boundary(
     entries.append((drawn, f"wrong: {len(wrong)} of {len(places)}"))
     add_legend(figure, entries)
     axes.set(xlim=ends[0], ylim=ends[1])
-    axes.set_xlabel(cut(axis[0], 2 * LONGEST), parse_math=False)
-    axes.set_ylabel(cut(axis[1], 2 * LONGEST), parse_math=False)
+    add_names(axes, "", *axis)
     return figure
 
 

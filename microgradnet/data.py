@@ -11,7 +11,7 @@
 >>> [len(batch) for batch in batches(points, 50, random.Random(0))]
 [50, 50, 20]
 
-What tables.py and toys.py have for CSV files and toy data can be taken from here as well.
+What tables.py, idx.py and toys.py have, for CSV files, MNIST and toy data, can be taken from here.
 """
 
 import json
@@ -21,6 +21,7 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from microgradnet.idx import Idx, load_mnist, read_idx
 from microgradnet.reading import show, wrong
 from microgradnet.tables import (
     Column,
@@ -36,9 +37,10 @@ from microgradnet.tables import (
 from microgradnet.toys import LegacyRandom, blobs, circles, moons, permutation, spiral, xor
 
 __all__ = [
-    "Column", "Dataset", "Encoding", "Frame", "LegacyRandom", "Scaler", "Table", "Targets",
-    "batches", "blobs", "catalogue", "circles", "dataset", "folder", "load", "moons", "one_hot",
-    "path", "permutation", "read_csv", "read_frame", "spiral", "split", "targets", "xor",
+    "Column", "Dataset", "Encoding", "Frame", "Idx", "LegacyRandom", "Scaler", "Table", "Targets",
+    "batches", "blobs", "catalogue", "circles", "dataset", "folder", "load", "load_mnist", "moons",
+    "one_hot", "path", "permutation", "read_csv", "read_frame", "read_idx", "spiral", "split",
+    "targets", "xor",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -65,16 +67,22 @@ class Dataset(NamedTuple):
     drop: list[str]  # columns that are no inputs: numbers of rows
 
 
-def folder() -> Path:
-    """Return where the data sets lie: in the installed package, or in demos/data beside it."""
+def demos() -> Path:
+    """Return where the lessons and their data lie: in the installed package, or beside it."""
     here = Path(__file__).resolve().parent
-    places = [here / "_data", here.parent / "demos" / "data"]
+    places = [here / "_demos", here.parent / "demos"]
     for place in places:
-        if (place / "catalogue.json").is_file():
+        if (place / "data" / "catalogue.json").is_file():
             return place
     raise FileNotFoundError(
-        f"the data sets are in neither of {show([*map(str, places)])}; install microgradnet again"
+        f"the lessons and data are in neither of {show([*map(str, places)])}; "
+        "install microgradnet again"
     )
+
+
+def folder() -> Path:
+    """Return where the data sets lie: data in the folder of the lessons."""
+    return demos() / "data"
 
 
 def catalogue() -> list[Dataset]:

@@ -1,4 +1,4 @@
-"""Draw a training, the weights that it found and how good they are, as matplotlib Figures.
+"""Draw curves, a training, the weights that it found and their results, as matplotlib Figures.
 
 >>> from microgradnet.history import Epoch, History
 >>> history = History([Epoch(k, 1.0 / k, 1.5 / k, {}, 0.1, 0.01, {}) for k in (1, 2, 4)])
@@ -8,46 +8,117 @@
 >>> write(figure, "loss")  # doctest: +SKIP
 (PosixPath('loss.png'), PosixPath('loss.svg'))
 
-They take matplotlib: pip install "microgradnet[plot]". They are made without pyplot: nothing global
-changes, no window opens, and each can be made in a thread of its own. A notebook shows a Figure at
-the end of a cell once `%matplotlib inline` has run. Names are data: what looks like a formula stays
-as it is written, control characters are shown as in Python, and a long name is cut.
+For what holds of every Figure, see `canvas`. A notebook shows a Figure at the end of a cell once
+`%matplotlib inline` has run.
 """
 
 import math
-import os
 import textwrap
-import threading
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from microgradnet.drawing import check_parent, put
+from microgradnet.canvas import (
+    COLOURS,
+    GREY,
+    INK,
+    LONGEST,
+    STYLES,
+    Entry,
+    add_legend,
+    add_marks,
+    add_names,
+    cut,
+    new_figure,
+    write,
+)
 from microgradnet.history import Epoch
-from microgradnet.naming import digits, printable
+from microgradnet.naming import digits
 from microgradnet.nn import Module
 from microgradnet.plotting import DECADES, Class, confusion, shaped
+from microgradnet.reading import show
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from matplotlib.figure import Figure
 
-# Ten colours that the colour-blind tell apart too: Petroff, 2021, arXiv:2107.02270.
-COLOURS = (
-    "#3f90da", "#ffa90e", "#bd1f01", "#94a4a2", "#832db6",
-    "#a96b59", "#e76300", "#b9ac70", "#717581", "#92dadd",
-)  # fmt: skip
-STYLES = ("-", "--", "-.", ":")
-INK, GREY = "#202020", "#757575"
-LONGEST = 24  # characters of a name
-LINES = 18  # of a legend, before it has two columns
-FEW = 30  # epochs: so few have a dot each
-MANY = 100  # classes in a confusion matrix, at half an inch each
-SALTING = threading.Lock()  # the salt of an SVG's ids is a global setting of matplotlib
+__all__ = [
+    "confusion_matrix", "curves", "gradient_norms", "loss_curves", "weight_images", "write",
+]  # fmt: skip
 
-Curve = tuple[str, list[float]]  # its name, and its values
+DARK_FIRST = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # of the colours
+FEW = 30  # points: so few have a dot each
+MANY = 100  # classes in a confusion matrix, at half an inch each
+REMEDY = "give {name: (xs, ys)}"
+
+Numbers = Sequence[SupportsFloat]
+Curve = tuple[str, Sequence[float], Sequence[float]]  # its name, xs and ys
 Style = tuple[Any, str]  # a colour and a line style
-Entry = tuple[Any, str]  # of a legend: what was drawn, and its name
+
+
+# ---- curves --------------------------------------------------------------------------------------
+
+
+def curves(
+    series: Mapping[str, tuple[Numbers, Numbers]], title: str = "", x: str = "x", y: str = "y",
+    log: bool = False, marks: Mapping[str, tuple[SupportsFloat, SupportsFloat]] | None = None,
+) -> "Figure":  # fmt: skip
+    """Return the lines through several series of points, which are name: (xs, ys).
+
+    `marks` are points, name: (x, y), each drawn as a dot with its name beside it. What is not
+    finite leaves a gap, and is counted; so does on a logarithmic scale what is not above 0.
+    ValueError without points, where a series has not as many ys as xs, or a mark has no place.
+
+    >>> figure = curves({"x ** 2": ([0, 1, 2], [0, 1, 4])}, marks={"the vertex": (0, 0)})
+    >>> [text.get_text() for text in figure.legends[0].get_texts()]
+    ['x ** 2']
+    """
+    drawn: list[Curve] = []
+    for name, pair in series.items():
+        if len(pair) != 2 or not 0 < len(pair[0]) == len(pair[1]):
+            rule = "as many xs as ys for each name, one or more"
+            found = " and ".join(str(len(v)) for v in pair) if len(pair) == 2 else show(pair)
+            raise ValueError(f"curves() takes {rule}, not {found} for {name!r}; {REMEDY}")
+        xs, ys = ([float(v) for v in numbers] for numbers in pair)
+        drawn.append((cut(name), xs, ys))
+    if not drawn:
+        raise ValueError(f"curves() takes one series or more, not {series!r}; {REMEDY}")
+    log = log and any(0.0 < v < math.inf for _, _, ys in drawn for v in ys)
+    dots = {name: (float(a), float(b)) for name, (a, b) in (marks or {}).items()}
+    for name, dot in dots.items():
+        if not all(map(math.isfinite, dot)) or (log and dot[1] <= 0.0):
+            rule = "finite numbers" + ", above 0 on a logarithmic scale" * log
+            what = f"{dot!r} for {name!r}"
+            raise ValueError(f"curves() takes marks at {rule}, not {what}; leave it out")
+
+    figure = new_figure("curves()", 8.0, 4.5)
+    axes = figure.subplots()
+    entries = _curves(axes, drawn, _styles(len(drawn)), log)
+    add_names(axes, title, x, y + " (log scale)" * log)
+    add_legend(figure, entries)
+    add_marks(axes, dots)
+    return figure
+
+
+def _styles(count: int) -> list[Style]:
+    return [(COLOURS[DARK_FIRST[i % 10]], STYLES[i % 4]) for i in range(count)]
+
+
+def _curves(axes: Any, curves: Sequence[Curve], styles: list[Style], log: bool) -> list[Entry]:
+    entries = []
+    for (name, xs, ys), (colour, style) in zip(curves, styles, strict=True):
+        points = zip(xs, ys, strict=True)
+        lost = [not (math.isfinite(x) and math.isfinite(y)) for x, y in points]
+        low = [log and y <= 0.0 and not gone for y, gone in zip(ys, lost, strict=True)]
+        gaps = zip(ys, lost, low, strict=True)
+        shown = [math.nan if gone or below else y for y, gone, below in gaps]
+        marker = "." if len(ys) <= FEW else ""
+        (line,) = axes.plot(xs, shown, color=colour, linestyle=style, marker=marker)
+        note = f", {low.count(True)} of {len(ys)} not above 0" * any(low)
+        note += f", {lost.count(True)} of {len(ys)} not finite" * any(lost)
+        entries.append((line, name + note))
+    if log:
+        axes.set_yscale("log")
+    axes.grid(alpha=0.3)
+    return entries
 
 
 # ---- a training ----------------------------------------------------------------------------------
@@ -61,30 +132,30 @@ def loss_curves(history: Sequence[Epoch]) -> "Figure":
     leaves a gap, and is counted. ValueError without epochs.
     """
     numbers = _numbers("loss_curves()", history)
-    curves = [("loss, training rows", [epoch.loss for epoch in history])]
+    curves = [("loss, training rows", numbers, [epoch.loss for epoch in history])]
     rows = "training rows"
     if any(epoch.validation_loss is not None for epoch in history):
         rows = "validation rows"
         losses = (epoch.validation_loss for epoch in history)
-        curves.append((f"loss, {rows}", [math.nan if v is None else v for v in losses]))
+        values = [math.nan if v is None else v for v in losses]
+        curves.append((f"loss, {rows}", numbers, values))
     names = list(dict.fromkeys(name for epoch in history for name in epoch.metrics))
     metrics = [
-        (f"{cut(name)}, {rows}", [epoch.metrics.get(name, math.nan) for epoch in history])
+        (f"{cut(name)}, {rows}", numbers, [epoch.metrics.get(name, math.nan) for epoch in history])
         for name in names
     ]
 
     figure = new_figure("loss_curves()", 8.0, 5.5 if metrics else 4.0)
     panels = figure.subplots(1 + bool(metrics), sharex=True, squeeze=False)[:, 0]
-    order = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)  # dark colours first
-    styles = [(COLOURS[order[i % 10]], STYLES[i % 4]) for i in range(2 + len(metrics))]
-    finite = [v for _, values in curves for v in values if math.isfinite(v)]
+    styles = _styles(2 + len(metrics))
+    finite = [v for _, _, values in curves for v in values if math.isfinite(v)]
     log = bool(finite) and 0.0 < min(finite) < max(finite) / DECADES
-    entries = _curves(panels[0], numbers, curves, styles[: len(curves)], log)
+    entries = _curves(panels[0], curves, styles[: len(curves)], log)
     panels[0].set_ylabel("mean loss" + " (log scale)" * log)
     if metrics:
-        entries += _curves(panels[1], numbers, metrics, styles[2:], False)
+        entries += _curves(panels[1], metrics, styles[2:], False)
         panels[1].set_ylabel(cut(names[0]) if len(names) == 1 else "metrics", parse_math=False)
-    panels[-1].set_xlabel("epoch")
+    _epochs_below(panels[-1])
     figure.align_ylabels(panels)
     watched = [epoch for epoch in history if math.isfinite(epoch.watched)]
     if watched:
@@ -113,10 +184,10 @@ def gradient_norms(history: Sequence[Epoch]) -> "Figure":
             "make the history"
         )
     curves = [
-        (cut(layer), [epoch.gradient_norms.get(layer, math.nan) for epoch in history])
+        (cut(layer), numbers, [epoch.gradient_norms.get(layer, math.nan) for epoch in history])
         for layer in layers
     ]
-    log = any(0.0 < v < math.inf for _, values in curves for v in values)
+    log = any(0.0 < v < math.inf for _, _, values in curves for v in values)
 
     figure = new_figure("gradient_norms()", 8.0, 4.0)
     from matplotlib import colormaps
@@ -124,8 +195,8 @@ def gradient_norms(history: Sequence[Epoch]) -> "Figure":
     shares = (0.85 * i / max(len(layers) - 1, 1) for i in range(len(layers)))
     styles = [(colormaps["viridis"](share), STYLES[i % 4]) for i, share in enumerate(shares)]
     axes = figure.subplots()
-    add_legend(figure, _curves(axes, numbers, curves, styles, log))
-    axes.set_xlabel("epoch")
+    add_legend(figure, _curves(axes, curves, styles, log))
+    _epochs_below(axes)
     axes.set_ylabel("norm of the gradient" + " (log scale)" * log)
     return figure
 
@@ -136,23 +207,9 @@ def _numbers(what: str, history: Sequence[Epoch]) -> list[int]:
     return [epoch.number for epoch in history]
 
 
-def _curves(
-    axes: Any, numbers: list[int], curves: list[Curve], styles: list[Style], log: bool
-) -> list[Entry]:  # fmt: skip
-    entries = []
-    for (name, values), (colour, style) in zip(curves, styles, strict=True):
-        shown = [v if math.isfinite(v) and (v > 0.0 or not log) else math.nan for v in values]
-        marker = "." if len(numbers) <= FEW else ""
-        (line,) = axes.plot(numbers, shown, color=colour, linestyle=style, marker=marker)
-        zeros, lost = values.count(0.0) * log, sum(not math.isfinite(v) for v in values)
-        note = f", {zeros} of {len(values)} are 0" * (zeros > 0)
-        note += f", {lost} of {len(values)} not finite" * (lost > 0)
-        entries.append((line, name + note))
-    if log:
-        axes.set_yscale("log")
+def _epochs_below(axes: Any) -> None:
+    axes.set_xlabel("epoch")
     axes.xaxis.get_major_locator().set_params(integer=True, min_n_ticks=1)
-    axes.grid(alpha=0.3)
-    return entries
 
 
 # ---- what was learned, and how good it is --------------------------------------------------------
@@ -235,92 +292,3 @@ def confusion_matrix(
     edge.tick_params(length=0)
     edge.set_ylabel("recall: share of the true class", labelpad=8)
     return figure
-
-
-# ---- matplotlib ----------------------------------------------------------------------------------
-
-
-def write(figure: "Figure", path: str | os.PathLike[str]) -> "tuple[Path, Path]":
-    """Write a Figure to `path` with ".png" and ".svg" at its end; return both paths.
-
-    The same Figure gives the same bytes: there is no date in them, nor a random id. Files that are
-    there stay as they were until both pictures are whole.
-    """
-    from pathlib import Path
-
-    path = Path(path)
-    if path.suffix.lower() in (".png", ".svg"):
-        raise ValueError(
-            f"write() takes a path without .png and .svg, and adds both, not {str(path)!r}; "
-            f"try {str(path.with_suffix(''))!r}"
-        )
-    check_parent("write()", path)
-    pictures = _pictures(figure)
-    png, svg = (path.with_name(path.name + suffix) for suffix in (".png", ".svg"))
-    for target, picture in zip((png, svg), pictures, strict=True):
-        put(target, picture)
-    return png, svg
-
-
-def _pictures(figure: "Figure") -> tuple[bytes, bytes]:
-    # The layout, found anew at each drawing, may differ in a last bit, and an id with it: round it.
-    from io import BytesIO
-
-    from matplotlib import rcParams
-
-    png, svg = BytesIO(), BytesIO()
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        for axes in figure.axes:
-            left, bottom, *size = (round(v, 6) for v in axes.get_position(original=True).bounds)
-            axes.set_position((left, bottom, size[0], size[1]))
-            axes.set_in_layout(True)
-    try:
-        figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
-        with SALTING:
-            salt = rcParams["svg.hashsalt"]
-            rcParams["svg.hashsalt"] = "microgradnet"
-            try:
-                figure.savefig(svg, format="svg", metadata={"Creator": None, "Date": None})
-            finally:
-                rcParams["svg.hashsalt"] = salt
-    finally:
-        if engine is not None:
-            figure.set_layout_engine(engine)
-    return png.getvalue(), svg.getvalue()
-
-
-def new_figure(what: str, width: float, height: float) -> "Figure":
-    """Return an empty Figure of a size in inches; ImportError, for `what`, without matplotlib."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise ImportError(
-            f"{what} takes matplotlib, and there is none ({error}); run pip install "
-            '"microgradnet[plot]"; the drawings in characters of microgradnet.plotting need nothing'
-        ) from error
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)  # neither pyplot nor a backend of a window: it draws into memory
-    return figure
-
-
-def add_legend(figure: Any, entries: list[Entry]) -> None:
-    """Add a legend beside the axes, where it covers nothing."""
-    handles, names = zip(*entries, strict=True)
-    columns = 1 + (len(names) - 1) // LINES
-    width, height = figure.get_size_inches()
-    figure.set_size_inches(width + 2.5 * (columns - 1), height)
-    legend = figure.legend(
-        handles, ["-"] * len(names), loc="outside right upper", ncols=columns, frameon=False
-    )
-    for text, name in zip(legend.get_texts(), names, strict=True):
-        text.set(text=name, parse_math=False)  # afterwards: a name as _x would be left out
-
-
-def cut(name: str, length: int = LONGEST) -> str:
-    """Return a name as it is shown: printable, and no longer than that."""
-    text = printable(name)
-    return text if len(text) <= length else text[: length - 1] + "…"

@@ -6,8 +6,8 @@ import pytest
 
 from microgradnet import data, losses, nn, optim
 from microgradnet.boundaries import MARKERS, decision_boundary
+from microgradnet.canvas import COLOURS, cut, write
 from microgradnet.compiling import compile
-from microgradnet.figures import COLOURS, cut, write
 from microgradnet.pipeline import Pipeline
 from microgradnet.reading import Frame
 from microgradnet.tables import Encoding

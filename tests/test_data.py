@@ -186,15 +186,15 @@ def test_the_data_lie_in_the_checkout() -> None:
     assert data.folder() == ROOT / "demos" / "data"
     settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert wheel["force-include"] == {"demos/data": "microgradnet/_data"}
+    assert wheel["force-include"] == {"demos": "microgradnet/_demos"}
 
 
 def test_an_installed_package_has_the_data_in_it(tmp_path, monkeypatch) -> None:
     """The folder in the package is found first; without any, the error says where they are not."""
     monkeypatch.setattr(data, "__file__", str(tmp_path / "microgradnet" / "data.py"))
-    with pytest.raises(FileNotFoundError, match=r"_data.*demos.*install microgradnet again"):
+    with pytest.raises(FileNotFoundError, match=r"_demos.*demos.*install microgradnet again"):
         data.folder()
-    inside = tmp_path / "microgradnet" / "_data"
+    inside = tmp_path / "microgradnet" / "_demos" / "data"
     inside.mkdir(parents=True)
     (inside / "catalogue.json").write_bytes((IRIS.parent / "catalogue.json").read_bytes())
     assert data.path("iris") == inside / "iris.csv"

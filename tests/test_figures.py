@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from microgradnet import nn
+from microgradnet import Value, nn
+from microgradnet.canvas import cut, spaced
 from microgradnet.figures import (
     confusion_matrix,
-    cut,
+    curves,
     gradient_norms,
     loss_curves,
     weight_images,
@@ -64,6 +65,110 @@ def names(figure) -> list[str]:
 def data(line) -> tuple[list[float], list[float]]:
     """Return what a line goes through."""
     return list(line.get_xdata()), list(line.get_ydata())
+
+
+# ---- curves --------------------------------------------------------------------------------------
+
+
+def test_curves_are_told_apart_by_colour_style_and_name() -> None:
+    """Each has its own xs; anything that float() takes is a number."""
+    series = {"square": ([0, 1, 2], [0, 1, 4]), "line": (range(2), [Value(3.0), 5.5])}
+    figure = curves(series, "a title", "z", "f(z)")
+    (axes,) = figure.axes
+    assert [data(line) for line in axes.lines] == [
+        ([0.0, 1.0, 2.0], [0.0, 1.0, 4.0]),
+        ([0.0, 1.0], [3.0, 5.5]),
+    ]
+    assert len({line.get_linestyle() for line in axes.lines}) == 2
+    assert len({line.get_color() for line in axes.lines}) == 2
+    assert names(figure) == ["square", "line"]
+    assert (axes.get_title(), axes.get_xlabel(), axes.get_ylabel()) == ("a title", "z", "f(z)")
+    assert axes.get_yscale() == "linear"
+    assert curves(series).axes[0].get_title() == ""
+
+
+def test_a_curve_has_gaps_and_says_how_many() -> None:
+    """What is not finite, in x or y; of few points each has a dot, of many none."""
+    xs = [1.0, 2.0, INF, 4.0]
+    figure = curves({"gaps": (xs, [1.0, NAN, 3.0, 4.0]), "long": (range(40), range(40))})
+    gaps, long = figure.axes[0].lines
+    ys = data(gaps)[1]
+    assert (ys[0], ys[3]) == (1.0, 4.0)
+    assert all(math.isnan(y) for y in ys[1:3])
+    assert names(figure) == ["gaps, 2 of 4 not finite", "long"]
+    assert (gaps.get_marker(), long.get_marker()) == (".", "")
+
+
+def test_a_logarithmic_scale_is_chosen_and_leaves_out_what_it_cannot_show() -> None:
+    """0 and what is below are counted; where nothing is above 0, the scale stays linear."""
+    figure = curves({"E": ([1, 2, 3, 4], [1.0, 0.0, -2.0, INF])}, y="loss", log=True)
+    (axes,) = figure.axes
+    assert (axes.get_yscale(), axes.get_ylabel()) == ("log", "loss (log scale)")
+    assert [y for y in data(axes.lines[0])[1] if not math.isnan(y)] == [1.0]
+    assert names(figure) == ["E, 2 of 4 not above 0, 1 of 4 not finite"]
+    below = curves({"E": ([1, 2], [0.0, -1.0])}, y="loss", log=True)
+    assert (below.axes[0].get_yscale(), below.axes[0].get_ylabel()) == ("linear", "loss")
+    assert names(below) == ["E"]
+
+
+def sigmoid_with_marks():
+    """Return the sigmoid with three points of it."""
+    xs = spaced("the sigmoid", (-8.0, 8.0), 161)
+    f = {x: 1.0 / (1.0 + math.exp(-x)) for x in [*xs, 5.0]}
+    marks = {"(5, 0.993)": (5.0, f[5.0]), "the middle": (0.0, 0.5), "here too": (0.2, 0.5)}
+    return curves({"sigmoid": (xs, [f[x] for x in xs])}, marks=marks), marks
+
+
+def apart(box, x, y) -> float:
+    """Return how many pixels a point is from a box."""
+    return math.hypot(max(box.x0 - x, 0.0, x - box.x1), max(box.y0 - y, 0.0, y - box.y1))
+
+
+def test_marks_are_dots_with_their_names_beside_them() -> None:
+    """Inside of the axes, nearer to their dot than to any other, on no curve and no other name."""
+    figure, marks = sigmoid_with_marks()
+    (axes,) = figure.axes
+    line, dots = axes.lines
+    assert list(zip(*data(dots), strict=True)) == list(marks.values())
+    assert (dots.get_marker(), dots.get_linestyle()) == ("o", "None")
+    assert [text.get_text() for text in axes.texts] == list(marks)
+    figure.canvas.draw()
+    curve = line.get_path().transformed(line.get_transform())
+    places = axes.transData.transform(list(marks.values()))
+    boxes = [text.get_window_extent() for text in axes.texts]
+    for box, (x, y) in zip(boxes, places, strict=True):
+        assert not curve.intersects_bbox(box, filled=False)
+        assert axes.bbox.contains(*box.min)
+        assert axes.bbox.contains(*box.max)
+        assert 0.0 < apart(box, x, y) < 15.0
+        assert apart(box, x, y) == min(apart(box, *place) for place in places)
+    assert not any(one.overlaps(other) for one, other in itertools.combinations(boxes, 2))
+    assert names(figure) == ["sigmoid"]
+
+
+@pytest.mark.parametrize(
+    ("series", "options", "message"),
+    [
+        ({}, {}, r"one series or more, not \{\}; give \{name: \(xs, ys\)\}"),
+        ({"a": ([1, 2], [1])}, {}, r"as many xs as ys .*, not 2 and 1 for 'a'; give \{name"),
+        ({"a": ([], [])}, {}, "one or more, not 0 and 0 for 'a'"),
+        ({"a": [1.0, 2.0, 3.0]}, {}, r"not \[1\.0, 2\.0, 3\.0\] for 'a'"),
+        (
+            {"a": ([1], [1])},
+            {"marks": {"b": (1, NAN)}},
+            r"finite numbers, not \(1\.0, nan\) for 'b'",
+        ),
+        (
+            {"a": ([1], [1])},
+            {"marks": {"b": (1, 0)}, "log": True},
+            "above 0 on a logarithmic scale",
+        ),
+    ],
+)
+def test_curves_that_cannot_be_drawn_are_refused(series, options, message) -> None:
+    """The rule, what came, the remedy."""
+    with pytest.raises(ValueError, match=rf"^curves\(\) takes .*{message}"):
+        curves(series, **options)
 
 
 # ---- losses and gradients ------------------------------------------------------------------------
@@ -160,7 +265,11 @@ def test_a_norm_of_0_leaves_a_gap_and_is_counted() -> None:
     """A layer that learns nothing must not vanish silently from a logarithmic scale."""
     norms = {"dead": [0.0, 0.0], "part": [0.0, 2.0], "nan": [NAN, 1.0]}
     figure = gradient_norms(epochs([1.0, 1.0], norms=norms))
-    assert names(figure) == ["dead, 2 of 2 are 0", "part, 1 of 2 are 0", "nan, 1 of 2 not finite"]
+    assert names(figure) == [
+        "dead, 2 of 2 not above 0",
+        "part, 1 of 2 not above 0",
+        "nan, 1 of 2 not finite",
+    ]
     only = gradient_norms(epochs([1.0, 1.0], norms={"dead": [0.0, 0.0]}))
     assert only.axes[0].get_yscale() == "linear"
     assert data(only.axes[0].lines[0])[1] == [0.0, 0.0]
@@ -311,7 +420,15 @@ def weird_figures() -> dict:
     history = epochs([1.0, 0.001], [1.5, 0.5], metrics, metrics)
     history.stopped = "$" + "a long reason " * 9
     every = list(range(len(WEIRD)))
+    line = [0.0, 1.0], [0.0, 1.0]
     return {
+        "curves": curves(
+            dict.fromkeys(WEIRD, line),
+            "$" + "a long title " * 9,
+            "$x",
+            "_y" * 40,
+            marks={name: (k / 10, k / 10) for k, name in enumerate(WEIRD)},
+        ),
         "losses": loss_curves(history),
         "one metric": loss_curves(epochs([1.0], None, {WEIRD[1]: [1.0]})),
         "norms": gradient_norms(history),
@@ -320,7 +437,9 @@ def weird_figures() -> dict:
     }
 
 
-@pytest.mark.parametrize("kind", ["losses", "one metric", "norms", "weights", "confusion"])
+@pytest.mark.parametrize(
+    "kind", ["curves", "losses", "one metric", "norms", "weights", "confusion"]
+)
 def test_names_are_shown_as_they_are_written(kind, tmp_path) -> None:
     """No formula, no control character, nothing left out, nothing outside of the picture."""
     figure = weird_figures()[kind]
@@ -329,6 +448,7 @@ def test_names_are_shown_as_they_are_written(kind, tmp_path) -> None:
         assert text.get_text().replace("\n", "?").isprintable()
     shown = {text.get_text() for text in figure.findobj(matplotlib.text.Text)}
     wanted = {
+        "curves": {*map(cut, WEIRD), "$x", cut("_y" * 40, 48)},
         "losses": {f"{cut(name)}, validation rows" for name in WEIRD},
         "one metric": {cut(WEIRD[1])},
         "norms": set(map(cut, WEIRD)),
@@ -336,6 +456,8 @@ def test_names_are_shown_as_they_are_written(kind, tmp_path) -> None:
         "confusion": set(map(cut, WEIRD)),
     }
     assert wanted[kind] <= shown
+    if kind == "curves":
+        assert [text.get_text() for text in figure.axes[0].texts] == list(map(cut, WEIRD))
     write(figure, tmp_path / "figure")
 
 
@@ -376,15 +498,18 @@ def test_write_makes_two_files_and_returns_them(tmp_path) -> None:
 SCRIPT = """
 import hashlib, sys, random
 from pathlib import Path
-from microgradnet import nn
+from microgradnet import Value, nn
 from microgradnet.boundaries import decision_boundary
 from microgradnet.figures import *
 from microgradnet.history import Epoch
+from microgradnet.surfaces import surface
 history = [Epoch(k, 1 / k, 2 / k, {"a": k}, k, 0.1, {"x": k, "y": 1}) for k in range(1, 9)]
 figures = [
     loss_curves(history), gradient_norms(history), weight_images(nn.Layer(4, 3, seed=0), (2, 2)),
     confusion_matrix([0, 1, 1], [0, 1, 0], ["a", "b"]),
     decision_boundary(nn.MLP(2, [4, 3], seed=0), [[0, 0], [1, 2]], [0, 1], resolution=20),
+    curves({"a": ([0, 1], [1, 2]), "b": ([0, 2], [2, 1])}, "t", marks={"c": (1, 2), "d": (2, 1)}),
+    surface(lambda x, y: x * y + 2, (-1, 1), (-1, 1), [(0, 0), (1, 0.5)], resolution=20, log=True),
 ]
 for i, figure in enumerate(figures):
     for path in write(figure, Path(sys.argv[1], str(i))):
@@ -409,7 +534,7 @@ def test_files_have_the_same_bytes_in_every_process(tmp_path) -> None:
         for seed in ("1", "2")
     ]
     assert [run.stderr for run in runs] == ["", ""]
-    assert len(runs[0].stdout.splitlines()) == 10
+    assert len(runs[0].stdout.splitlines()) == 14
     assert runs[0].stdout == runs[1].stdout
 
 
