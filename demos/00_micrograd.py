@@ -2,6 +2,9 @@
 
     python demos/00_micrograd.py
 
+system: github.com/karpathy/micrograd: its README and its demo.ipynb (2020)
+takes: 8 s
+
 ends with: step 99: accuracy 100.0 %
 """
 

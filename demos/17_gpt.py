@@ -2,6 +2,9 @@
 
     python demos/17_gpt.py [--eager] [--steps 300] [--seed 42] [--samples 10]
 
+system: Andrej Karpathy's microgpt (2026)
+takes: 5 s
+
 The size and the settings are those of Karpathy's microgpt (2026): one layer, an embedding of 16
 numbers, four heads, 4,192 parameters. It learns to predict the next character of 5,163 names. To
 guess among 27 characters costs log(27) = 3.30 a character; to know how frequent each is, 2.81.

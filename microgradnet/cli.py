@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from microgradnet import commands
+from microgradnet import commands, course
 from microgradnet.debugging import debug
 from microgradnet.engine import Value
 from microgradnet.expressions import expression
@@ -45,6 +45,15 @@ examples:
   python -m microgradnet data titanic                   licence, source and first rows
   python -m microgradnet data titanic -o titanic.csv    a copy
   python -m microgradnet train titanic --fill           to train on it
+"""
+TAUGHT = """\
+examples:
+  python -m microgradnet lessons                        the list
+  python -m microgradnet lessons 6                      run lesson 6
+  python -m microgradnet lessons 6 --full               its long run
+  python -m microgradnet lessons 6 --check              its exercises
+  python -m microgradnet lessons 6 --check answers.py   are these answers right?
+  python -m microgradnet lessons all                    run them all
 """
 STEPPED = """\
 examples:
@@ -107,6 +116,16 @@ def graph(options: argparse.Namespace) -> int:
         root.backward()
     print(f"wrote {commands.picture(root, Path(options.out), None)}")
     return 0
+
+
+def lessons(options: argparse.Namespace) -> int:
+    """List the lessons, or run one, or all."""
+    if options.number is None:
+        print(course.listing())
+        return 0
+    if options.number != "all":
+        return course.start(course.find(options.number), options.rest)
+    return course.start_all(options.rest)
 
 
 def _expression(options: argparse.Namespace) -> Value:
@@ -195,6 +214,8 @@ def _parser() -> argparse.ArgumentParser:
     add("--epochs", type=_count, default=100, metavar="N", help="passes over the rows (100)")
     add("--batch", type=_count, default=16, metavar="N", help="rows a step (16)")
     add("--lr", type=float, default=0.01, metavar="RATE", help="learning rate of Adam (0.01)")
+    add("--dropout", type=_share, default=0.0, metavar="SHARE",
+        help="of the hidden units that a step leaves out (0)")  # fmt: skip
     add("--weight-decay", type=float, default=0.0, metavar="RATE", help="L2 penalty (0)")
     add("--test", type=_share, default=0.25, metavar="SHARE", help="share held out (0.25)")
     add("--validation", type=_share, metavar="SHARE",
@@ -222,6 +243,10 @@ def _parser() -> argparse.ArgumentParser:
     add = command("data", commands.datasets, "list, show or copy the data sets at hand", LISTED)
     add("name", nargs="?", help="one of them")
     add("-o", "--output", metavar="FILE", help="copy it there")
+
+    add = command("lessons", lessons, "list the lessons of the course, and run them", TAUGHT)
+    add("number", nargs="?", help='of a lesson, such as 6 or 6b, or "all"')
+    add("rest", nargs=argparse.REMAINDER, metavar="...", help="options for the lesson")
 
     for run, what, examples in (
         (step, "step through the backpropagation of an expression", STEPPED),
