@@ -118,15 +118,15 @@ class Lesson:
         if exact:
             shown, apart = f"{ours:,}", "" if ours == published else f"{ours - published:+}"
         else:
-            shown = f"{float(ours):.{min(_digits(published) + 3, 15)}g}"
+            shown = f"{float(ours):.{min(_digits(published) + 3, 14)}g}"
             apart = f"{abs(float(ours) - float(published)):.1e}"
         text = published if isinstance(published, str) else f"{published:.12g}"
-        room = WIDTH - 2 - 18 - 11 - max(15, len(text)) - 1
+        columns = f" {text:>15} {shown:>17} {apart:>10}".rstrip()
+        room = WIDTH - 2 - len(f" {text:>15} {shown:>17} {apart:>10}")
         if len(name) > room:
             print(f"  {name}")
             name = ""
-        line = f"  {name:<{room}} {text:>{WIDTH - 32 - room}}{shown:>18}{apart:>11}"
-        print(line.rstrip(), flush=True)
+        print(f"  {name:<{room}}{columns}", flush=True)
 
     def _count(self, name: str, reached: bool, told: bool = False) -> None:
         if reached:
