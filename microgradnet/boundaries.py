@@ -32,7 +32,7 @@ Answer = int | float | list[float]  # the index of a class, a probability of cla
 def decision_boundary(
     classify: Callable[[list[float]], Any], points: Sequence[Sequence[float]],
     targets: Sequence[SupportsIndex], classes: Sequence[str] | None = None,
-    features: Sequence[str] | None = None, resolution: int = 100,
+    features: Sequence[str] | None = None, resolution: int = 100, title: str = "",
 ) -> "Figure":  # fmt: skip
     """Return the region of each class in the plane of two features, with the points upon it.
 
@@ -95,7 +95,7 @@ def decision_boundary(
     entries.append((drawn, f"wrong: {len(wrong)} of {len(places)}"))
     add_legend(figure, entries)
     axes.set(xlim=ends[0], ylim=ends[1])
-    add_names(axes, "", *axis)
+    add_names(axes, title, *axis)
     return figure
 
 

@@ -167,15 +167,17 @@ class Lesson:
     def progress(self, items: Iterable[T], what: str = "step", total: int = 0) -> Iterator[T]:
         """Yield the items, and print every two seconds how far it is; `total` where it has no len.
 
-        On a terminal one line is written over, elsewhere they follow each other.
+        On a terminal one line is written over; elsewhere they follow each other, ever more rarely.
         """
         total = total or len(items)  # type: ignore[arg-type]
         terminal = sys.stdout.isatty()
         start = told = time.perf_counter()
+        pause = SECONDS
         for done, item in enumerate(items):
             now = time.perf_counter()
-            if now - told > SECONDS:
+            if now - told > pause:
                 told = now
+                pause *= 1.0 if terminal else 1.5
                 left = (now - start) / done * (total - done)
                 line = f"  {what} {done:,} of {total:,}, {left:.0f} s left"
                 print(f"\r{line:<60}" if terminal else line, end="" if terminal else "\n")

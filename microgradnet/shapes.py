@@ -26,6 +26,8 @@ def key(item: Any) -> Hashable:
     kind = item.__class__
     if kind is float:
         return None
+    if kind is int or kind is str:  # most of what is fixed, sooner found
+        return kind, item
     if kind is list or kind is tuple or isinstance(item, (list, tuple)):
         return len(item) if set(map(type, item)) == FLOATS else tuple(map(key, item))
     return (kind,) if varies(item) else (kind, item)

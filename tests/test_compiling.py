@@ -501,6 +501,23 @@ def test_over_no_rows():
     assert program.cache_info() == CacheInfo(programs=0, shapes=0)
 
 
+def test_prepared_rows_have_the_bits_of_the_rows():
+    """over() and sums() take them time and again, whatever their shapes; of another program not."""
+    model = nn.MLP(2, [3, 2], activation="tanh", seed=1)
+    f = lambda x, y: losses.cross_entropy(model(x), y)  # noqa: E731
+    rows = [((0.1 * i, Fraction(i, 7)), i % 2) for i in range(9)]
+    program = compile(f, model.parameters())
+    prepared = program.prepare(iter(rows))
+    numbers = [p.data for p in model.parameters()]
+    for _ in range(2):
+        assert program.sums(numbers, prepared) == program.sums(numbers, rows)
+        assert program.over(prepared) == program.over(rows)
+        numbers = [1.5 * number for number in numbers]
+    assert repr(prepared).startswith("Rows(9 of Program(")
+    with pytest.raises(ValueError, match="takes rows that it has prepared, not Rows"):
+        compile(f, model.parameters()).sums(numbers, prepared)
+
+
 def test_sums_is_over_on_numbers():
     """sums() gives what over() adds, of any numbers, and touches no Value."""
     weight, bias = two()

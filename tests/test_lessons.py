@@ -125,7 +125,7 @@ def test_progress_is_told_every_two_seconds(lesson, capsys, monkeypatch) -> None
     assert list(lesson.progress(range(7), "step")) == list(range(7))
     assert list(lesson.progress(iter("ab"), total=2)) == ["a", "b"]
     lines = capsys.readouterr().out.splitlines()
-    assert lines == ["  step 2 of 7, 8 s left", "  step 5 of 7, 2 s left"]
+    assert lines == ["  step 2 of 7, 8 s left", "  step 6 of 7, 1 s left"]
 
 
 def test_the_command_line_chooses(tmp_path, capsys) -> None:
