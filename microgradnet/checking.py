@@ -1,7 +1,7 @@
 """Check derivatives against finite differences.
 
 >>> print(gradcheck(lambda x, y: x.relu() * y, [0.0, 2.0]))
-gradcheck: 2 derivatives agree with finite differences, to a relative 1e-06
+gradcheck: 2 derivatives agree with finite differences (relative 1e-06)
   input       analytic        numeric   relative error
   0                  0              1          1.0e+00  (a kink: each side has its own slope)
   1                  0              0          0.0e+00
@@ -44,12 +44,15 @@ class Report(NamedTuple):
     def __str__(self) -> str:
         wrong = sum(not d.agrees for d in self.derivatives)
         count = len(self.derivatives)
+        many = f"{count} derivative" + "s" * (count != 1)
         verdict = (
-            f"{wrong} of {count} derivatives disagree" if wrong else f"{count} derivatives agree"
+            f"{wrong} of {many} {'differs' if wrong == 1 else 'differ'} from"
+            if wrong
+            else f"{many} {'agrees' if count == 1 else 'agree'} with"
         )
         width = max([5, *(len(d.name) for d in self.derivatives)])
         lines = [
-            f"gradcheck: {verdict} with finite differences, to a relative {self.tolerance:g}",
+            f"gradcheck: {verdict} finite differences (relative {self.tolerance:g})",
             f"  {'input':<{width}}  {'analytic':>13}  {'numeric':>13}   relative error",
         ]
         for d in self.derivatives:
@@ -77,7 +80,7 @@ def gradcheck(
     ValueError for another order, or a gradient of another length.
 
     >>> print(gradcheck(lambda x: x[0] * x[0] * x[1], [[2.0, 3.0]], order=2))
-    gradcheck: 6 derivatives agree with finite differences, to a relative 1e-06
+    gradcheck: 6 derivatives agree with finite differences (relative 1e-06)
       input            analytic        numeric   relative error
       0[0]                   12             12          3.1e-12
       0[1]                    4              4          0.0e+00
