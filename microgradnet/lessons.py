@@ -285,6 +285,6 @@ def _digits(published: Any) -> int:
 
 def _wrapped(text: str, indent: str, rest: str = "") -> None:
     lines = textwrap.wrap(
-        printable(text), WIDTH, initial_indent=indent, subsequent_indent=rest or indent
+        text and printable(text), WIDTH, initial_indent=indent, subsequent_indent=rest or indent
     )
     print("\n".join(lines), flush=True)

@@ -65,6 +65,14 @@ def test_an_erratum_counts_where_ours_is_the_correct_one(lesson, ours, reached, 
     assert "not to be reached: the order of the text" in capsys.readouterr().out
 
 
+def test_lines_are_said_as_they_are(lesson, capsys) -> None:
+    """An empty line stays empty; a long one is wrapped, and its rest is indented by four more."""
+    lesson.say("\nfirst\n  " + "word " * 20)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[:2] == ["", "first"]
+    assert [line[:7] for line in lines[2:]] == ["  word ", "      w"]
+
+
 def test_no_line_is_wider_than_a_terminal(lesson, capsys) -> None:
     """Long names have a line of their own; long texts are wrapped; control characters shown."""
     lesson.part("A part")
