@@ -245,7 +245,7 @@ def _parser() -> argparse.ArgumentParser:
     add("-o", "--output", metavar="FILE", help="copy it there")
 
     add = command("lessons", lessons, "list the lessons of the course, and run them", TAUGHT)
-    add("number", nargs="?", help='of a lesson, such as 6 or 6b, or "all"')
+    add("number", nargs="?", help='of a lesson, such as 6 or 6b, a word such as trask, or "all"')
     add("rest", nargs=argparse.REMAINDER, metavar="...", help="options for the lesson")
 
     for run, what, examples in (

@@ -37,18 +37,28 @@ def catalogue() -> list[Entry]:
     return [_entry(path) for path in sorted(paths)]
 
 
-def find(number: str) -> Entry:
-    """Return the lesson of a number such as "6", "06" or "6b"; ValueError where there is none."""
-    entries = {entry.number: entry for entry in catalogue()}
-    wanted = number.lower().lstrip("0") or "0"
-    if wanted not in entries:
-        raise ValueError(f"there are lessons {', '.join(entries)}, not {number!r}; take one")
-    return entries[wanted]
+def find(wanted: str) -> Entry:
+    """Return the lesson of a number such as "6", "06" or "6b", or of a word of its source or title.
+
+    ValueError where there is none, or several.
+
+    >>> find("trask").number
+    '7'
+    """
+    entries = catalogue()
+    number = wanted.lower().lstrip("0") or "0"
+    found = [e for e in entries if e.number == number]
+    found = found or [e for e in entries if wanted.lower() in f"{e.title} {e.system}".lower()]
+    if len(found) != 1 or not wanted:
+        told = ", ".join(e.number for e in found or entries)
+        rule = f"a lesson is told by its number or a word of its own, not {wanted!r}"
+        raise ValueError(f"{rule}; take one of {told}")
+    return found[0]
 
 
 def listing() -> str:
     """Return the lessons as lines for a terminal: number, title, how long each takes."""
-    lines = [f"the lessons, in {demos()}; run one by its number", ""]
+    lines = ["the course; run a lesson by its number: python -m microgradnet lessons 6", ""]
     for e in catalogue():
         takes = e.takes.partition(",")[0]
         rest, *more = textwrap.wrap(e.title, WIDTH - 6 - 6) or [""]

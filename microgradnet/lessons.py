@@ -222,11 +222,11 @@ def run(
     for name, text in options.items():
         add(f"--{name}", help=text)
     chosen = vars(parser.parse_args(arguments))
-    if chosen["check"] is not None:
-        sys.exit(check(checks, chosen["check"]))
     folder = Path(chosen["out"] or f"pictures/{file.stem}")
     lesson = Lesson(chosen["full"], folder, {name: chosen[name] for name in options})
     try:
+        if chosen["check"] is not None:
+            sys.exit(check(checks, chosen["check"]))
         main(lesson)
         if checks:
             print(f"\nexercises: {len(checks)}, told by --check, checked by --check answers.py")

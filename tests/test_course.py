@@ -31,8 +31,18 @@ def test_a_lesson_is_found_by_its_number() -> None:
     assert course.find("6").path.name == course.find("06").path.name == "06_step_by_step.py"
     assert course.find("6B").number == "6b"
     assert course.find("0").path.name == "00_micrograd.py"
-    with pytest.raises(ValueError, match=r"there are lessons 0, 1, .*not 'six'"):
+
+
+def test_a_lesson_is_found_by_a_word_of_its_own() -> None:
+    """Of its source or its title; a word of several lessons, or of none, is told."""
+    assert course.find("Mazur").number == "6"
+    assert course.find("moons").number == "8"
+    with pytest.raises(ValueError, match=r"not 'six'; take one of 0, 1, .*18"):
         course.find("six")
+    with pytest.raises(ValueError, match=r"not 'network'; take one of .*16"):
+        course.find("network")
+    with pytest.raises(ValueError, match="not ''"):
+        course.find("")
 
 
 def test_the_list_fits_a_terminal(capsys) -> None:
