@@ -8,10 +8,11 @@ each can be made in a thread of its own. Names are data: what looks like a formu
 written, control characters are shown as in Python, and a long name is cut.
 """
 
+import math
 import os
 import textwrap
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from microgradnet.drawing import check_parent, put
@@ -30,8 +31,11 @@ COLOURS = (
 STYLES = ("-", "--", "-.", ":")
 INK, GREY = "#202020", "#757575"
 LONGEST = 24  # characters of a name
-NEAR = 8  # pixels from a name: so near is no dot but its own
+NEAR = 8  # pixels from a name: so near, and nearer than its own dot, is no other
+LINE = 2  # pixels from the middle of a line to where it ends
 LINES = 18  # of a legend, before it has two columns
+SIDES = ((1, 1), (-1, 1), (1, -1), (-1, -1), (1, 0), (-1, 0), (0, 1), (0, -1))  # right, up
+AWAY = (1.0, 2.4, 4.0)  # how far a name is from its dot, where nearer it covers something
 SALTING = threading.Lock()  # the salt of an SVG's ids is a global setting of matplotlib
 
 Entry = tuple[Any, str]  # of a legend: what was drawn, and its name
@@ -67,14 +71,14 @@ def _pictures(figure: "Figure") -> tuple[bytes, bytes]:
 
     png, svg = BytesIO(), BytesIO()
     engine = figure.get_layout_engine()
-    if engine is not None:
-        figure.draw_without_rendering()
-        figure.set_layout_engine("none")
-        for axes in figure.axes:
-            left, bottom, *size = (round(v, 6) for v in axes.get_position(original=True).bounds)
-            axes.set_position((left, bottom, size[0], size[1]))
-            axes.set_in_layout(True)
     try:
+        if engine is not None:
+            figure.draw_without_rendering()
+            figure.set_layout_engine("none")
+            for axes in figure.axes:
+                left, bottom, *size = (round(v, 6) for v in axes.get_position(original=True).bounds)
+                axes.set_position((left, bottom, size[0], size[1]))
+                axes.set_in_layout(True)
         figure.savefig(png, format="png", dpi=200, metadata={"Software": None})
         with SALTING:
             salt = rcParams["svg.hashsalt"]
@@ -125,14 +129,22 @@ def add_names(axes: Any, title: str, x: str, y: str) -> None:
     axes.set_ylabel(y and cut(y, 2 * LONGEST), parse_math=False)
 
 
-def add_marks(axes: Any, marks: Mapping[str, tuple[float, float]]) -> None:
+def add_marks(axes: Any, marks: Mapping[str, Sequence[float]]) -> None:
     """Add a dot at each point, with its name beside it, where it covers least of what is drawn."""
     if not marks:
         return
+    from matplotlib.patheffects import withStroke
+
     lines = list(axes.lines)
-    axes.plot(*zip(*marks.values(), strict=True), "o", color=INK, markersize=5)
+    # To be seen on every colour light is around them. All are within the axes: a dot on the frame
+    # is not cut in half, and the layout has no room to find.
+    look: dict[str, Any] = {"path_effects": [withStroke(linewidth=2.5, foreground="white")]}
+    look["in_layout"] = False
+    axes.plot(
+        *zip(*marks.values(), strict=True), "o", color=INK, markersize=5, clip_on=False, **look
+    )
     texts = [
-        axes.annotate(cut(name), dot, (0, 0), textcoords="offset points", parse_math=False)
+        axes.annotate(cut(name), dot, (0, 0), textcoords="offset points", parse_math=False, **look)
         for name, dot in marks.items()
     ]
     axes.figure.draw_without_rendering()  # only then it is known where everything is
@@ -140,18 +152,26 @@ def add_marks(axes: Any, marks: Mapping[str, tuple[float, float]]) -> None:
     paths = [line.get_path().transformed(line.get_transform()) for line in lines]
     boxes: list[Any] = []  # of the names that have their place
 
-    def covers(text: Any, right: int, up: int) -> tuple[bool, int, int]:
-        text.xyann = (7 * right, 5 * up)
-        text.set(ha="left" if right > 0 else "right", va="bottom" if up > 0 else "top")
+    def covers(k: int, away: float, right: int, up: int) -> tuple[bool, int, int]:
+        text = texts[k]
+        text.xyann = (7 * right * away, 5 * up * away)
+        text.set(ha=("center", "left", "right")[right], va=("center", "bottom", "top")[up])
         box = text.get_window_extent()
         inside = axes.bbox.contains(*box.min) and axes.bbox.contains(*box.max)
-        hidden = sum(box.padded(NEAR).contains(*dot) for dot in dots) + box.count_overlaps(boxes)
-        return not inside, hidden, sum(path.intersects_bbox(box, filled=False) for path in paths)
+        apart = [_apart(box, *dot) for dot in dots]
+        taken = sum(v < max(NEAR, apart[k]) for v in apart[:k] + apart[k + 1 :])
+        wide = box.padded(LINE)
+        crossed = sum(path.intersects_bbox(wide, filled=False) for path in paths)
+        return not inside, taken + box.count_overlaps(boxes), crossed
 
-    for text in texts:
-        corners = ((1, 1), (-1, 1), (1, -1), (-1, -1))
-        covers(text, *min(corners, key=lambda corner: covers(text, *corner)))
+    for k, text in enumerate(texts):
+        places = [(away, *side) for away in AWAY for side in SIDES]
+        covers(k, *min(places, key=lambda place: covers(k, *place)))
         boxes.append(text.get_window_extent())
+
+
+def _apart(box: Any, x: float, y: float) -> float:
+    return math.hypot(max(box.x0 - x, 0.0, x - box.x1), max(box.y0 - y, 0.0, y - box.y1))
 
 
 def cut(name: str, length: int = LONGEST) -> str:

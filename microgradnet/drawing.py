@@ -1,4 +1,4 @@
-"""Draw a computation graph: its numbers and gradients, and the local derivatives on its edges.
+"""Draw a computation graph, its numbers, gradients and local derivatives; or a model's network.
 
 >>> from microgradnet.engine import Value
 >>> x = Value(3.0, label="x")
@@ -15,20 +15,23 @@ gives the same DOT text; only `run`, at the end, starts a program: Graphviz' `do
 import math
 import os
 import sys
-import threading
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from microgradnet.collapsing import Box, Plan, Table, planned
 from microgradnet.engine import Value, topological_order
 from microgradnet.naming import digits, named, printable
-from microgradnet.operations import NOT_COMPUTED
+from microgradnet.networks import columns_of, draw_network
+from microgradnet.nn import Module
+from microgradnet.operations import NOT_COMPUTED, Operand
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 LIMIT = 1500  # nodes in a picture: nobody can read more, and dot may need minutes
+PATIENCE = 120.0  # seconds: a hundred Values, each used here and there, may take dot minutes
 SHOWN, SECONDS = 500, 5.0  # nodes and time in a notebook, which draws without being asked
 ROWS, OUTPUTS = 12, 4  # in a table: what is more becomes one row
 LONGEST = 32  # characters of a label in the picture; the tooltip has them all
@@ -41,8 +44,8 @@ FRAME = 'BORDER="0" CELLBORDER="1" CELLSPACING="0" CELLPADDING="4" COLOR="#55555
 
 
 def draw(
-    v: Value, derivatives: bool = True, collapse: str | None = None,
-    names: Mapping[str, object] | None = None,
+    v: Value | Module, derivatives: bool = True, collapse: str | None = None,
+    names: Mapping[str, object] | None = None, x: Sequence[Operand] | None = None,
 ) -> Any:  # fmt: skip
     """Return the graph below a Value as a graphviz.Digraph; its `source` is the DOT text.
 
@@ -53,9 +56,20 @@ def draw(
     `collapse="neuron"` makes one table of each call of a neuron, `"layer"` of each call of a layer;
     None does so where there are more than 150 cards. `names=locals()` names the Values without a
     label by the variables that hold them. ValueError for more than 1500 nodes.
+
+    An MLP, a Layer or a Neuron is drawn as columns of circles, with a line for each weight, by
+    `networks.draw_network`; of an input `x` the circles have the numbers.
     """
+    if isinstance(v, Module):
+        if not derivatives or collapse or names:
+            rule = f"draw() takes x alone beside {v!r}, not derivatives, collapse or names"
+            raise TypeError(f"{rule}; draw a result of it for these")
+        columns = [] if x is None else columns_of(v, x)
+        return draw_network(v, columns, into=_digraph_class()("microgradnet"))
     if not isinstance(v, Value):
-        raise TypeError(f"draw() takes a Value, not {v!r}; pass a result, such as a loss")
+        raise TypeError(f"draw() takes a Value or an MLP, not {v!r}; pass a result, such as a loss")
+    if x is not None:
+        raise TypeError(f"x is the input of a model, and beside {v!r} there is none; leave it out")
     if collapse not in (None, "neuron", "layer"):
         raise ValueError(f"collapse is None, 'neuron' or 'layer', not {collapse!r}; take one")
     plan = planned(topological_order(v), collapse)
@@ -271,8 +285,8 @@ def _text(text: str, longest: int = 10_000, escapes: int = 1) -> str:
 # ---- the executable ----------------------------------------------------------------------------
 
 
-def render(v: Value, filename: str | os.PathLike[str], **options: Any) -> "Path":
-    """Write the picture of a graph to a file, in the format of its suffix; return the path.
+def render(v: Value | Module, filename: str | os.PathLike[str], **options: Any) -> "Path":
+    """Write the picture of a graph or a model, in the format of a suffix; return the file's path.
 
     `options` are those of `draw`. ".dot" and ".gv" are its text; ".svg", ".png", ".pdf" and the
     others that Graphviz knows need its executable: RuntimeError where that is missing, or fails.
@@ -307,13 +321,29 @@ def check_parent(what: str, path: "Path") -> None:
 
 
 def put(path: "Path", data: bytes) -> None:
-    """Write a file; one that is there stays as it was until the new one is whole."""
-    part = path.with_name(f"{path.name}.{os.getpid()}.{threading.get_ident()}.part")
+    """Write a file; one that is there stays as it was until the new one is whole.
+
+    It keeps its permissions; of a symbolic link, it is the file that this leads to. What is no
+    file, such as a pipe, is written to. OSError, with the path, where nothing can be written.
+    """
+    path = type(path)(os.path.realpath(path))
+    part = path.with_name(f".{os.urandom(8).hex()}.part")
     try:
+        if path.exists() and not path.is_file():
+            path.write_bytes(data)
+            return
         part.write_bytes(data)
+        if path.exists():
+            with path.open("r+b"):  # an error where it is write-protected: its folder may not be
+                part.chmod(path.stat().st_mode)
         part.replace(path)
+    except OSError as error:
+        if error.errno:
+            error.filename = str(path)  # not that of the part
+        raise
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):  # it was not made, or has its name by now
+            part.unlink()
 
 
 def mimebundle(v: Value) -> dict[str, str]:
@@ -354,15 +384,20 @@ def executable() -> str:
     return found
 
 
-def run(source: str, kind: str, seconds: float | None = None) -> bytes:
+def run(source: str, kind: str, seconds: float = PATIENCE) -> bytes:
     """Return the picture of a DOT text in one of Graphviz' formats; RuntimeError where it fails.
 
-    ValueError for a format that it does not know.
+    So it does where it takes longer than some seconds; ValueError for a format that it does not
+    know.
     """
     import subprocess
 
     command = [executable(), f"-T{kind}"]
-    done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=seconds)
+    try:
+        done = subprocess.run(command, input=source.encode(), capture_output=True, timeout=seconds)
+    except subprocess.TimeoutExpired:
+        rule = f"{' '.join(command)} draws no picture in {seconds:.0f} s"
+        raise RuntimeError(f"{rule}; draw a part of it, or take .dot") from None
     if done.returncode or not done.stdout:
         message = " ".join(done.stderr.decode(errors="replace").split())
         if "not recognized" in message:

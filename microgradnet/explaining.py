@@ -18,6 +18,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from itertools import groupby
 from typing import SupportsFloat
 
 from microgradnet.engine import Value, graph
@@ -62,9 +63,13 @@ class Explanation:
         self.gradient = next(
             (s.after for s in reversed(self.steps) if s.operand is target), float(root is target)
         )
-        count = Counter([root])  # the paths from the root to each Value
-        for s in self.steps:
-            count[s.operand] += count[s.node]
+        # The paths from the root to each Value; forgotten when they have gone on, since of a long
+        # graph each number has thousands of digits.
+        count = Counter([root])
+        for node, onwards in groupby(self.steps, key=lambda s: s.node):
+            here = count.pop(node)
+            for s in onwards:
+                count[s.operand] += here
         self.count = count[target]
         self.paths = list(self._followed()) if self.steps and self.count <= PATHS else []
 

@@ -4,7 +4,7 @@
 >>> y = (x * w).tanh() + x * w
 >>> names = Names(y, {"w": w})
 >>> [names(v) for v in topological_order(y)]
-['x', 'w', 'x*w', 'tanh(x*w)', 'x*w_2', 'tanh(x*w)+x*w_2']
+['x', 'w', 'x*w', 'tanh(x*w)', 'x*w_2', 'tanh(x*w)+(x*w_2)']
 >>> names.find("x*w_2").data
 -6.0
 """
@@ -14,12 +14,25 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from microgradnet.engine import Value, topological_order
+from microgradnet.errors import printable as printable
 from microgradnet.nn import Module
 
 LONGEST = 24  # characters of an expression that is used as a name
 HOLDERS = (Value, Module, list, tuple, dict)
 INFIX = ("+", "-", "*", "/", "**")
-ATOM = re.compile(r"[\w#.\[\]']+|\w+\([^()]*\)")  # not -x: as a base, -x ** 2 is -(x ** 2)
+ATOM = re.compile(r"[\w#.\[\]']+")  # not -x: as a base, -x ** 2 is -(x ** 2)
+INNERMOST = re.compile(r"\([^()]*\)")
+
+# How tightly the parts of a text hold together: those of a label that is no word not at all.
+LOOSE, SUM, PRODUCT, POWER, WORD = range(5)
+TIGHT = {"+": SUM, "-": SUM, "*": PRODUCT, "/": PRODUCT, "**": POWER}
+# How tightly those of an operand must, by what stands before its place, and by what after it:
+# x-y-z, but x-(y-z). What is alone in brackets is as it is.
+ALONE = dict.fromkeys(["", "(", ")", ","], LOOSE)
+BEFORE = ALONE | dict.fromkeys("<>=", SUM) | dict.fromkeys("+-", PRODUCT)
+BEFORE |= dict.fromkeys(["*", "/", "**"], POWER)
+AFTER = ALONE | dict.fromkeys("<>=+-", SUM) | dict.fromkeys("*/", PRODUCT)  # and ** a WORD
+PLACE = re.compile(r"(?:(\*\*|\S|^)( ?))\{(\w)\}(?= ?(\*\*|\S|$))")
 
 
 class Names:
@@ -33,17 +46,46 @@ class Names:
             raise TypeError(f"a graph is that of a Value, not {root!r}; pass a result, as a loss")
         self.root, self.given = root, named(names or {})
         self._constants: set[Value] = set()
+        self._tight: dict[Value, int] = {}
 
-    def written(self, v: Value) -> str:
-        """Return the name of an operand in a formula: a constant is its number there."""
-        return self._shown(v, self._names)
+    def formula(self, template: str, z: Value) -> str:
+        """Return a template with names for {z}, a result, and {x} and {y}, its operands.
 
-    def of_its_own(self, v: Value) -> bool:
-        """Return whether a Value has another name than its number."""
-        return v in self._names and v not in self._constants
+        A constant is its number there. What would be read otherwise is in brackets, nothing else.
+        """
+        return self._filled(template, z, self._names)
 
-    def _shown(self, v: Value, names: Mapping[Value, str]) -> str:
-        return digits(v) if v in self._constants else names[v]
+    def has_name(self, v: Value) -> bool:
+        """Return whether a Value has a label, or is a variable's."""
+        return bool(v.label) or v in self.given
+
+    def _filled(self, template: str, z: Value, names: Mapping[Value, str]) -> str:
+        values = dict(zip("zxy", (z, *z.args), strict=False))
+
+        def fill(place: re.Match[str]) -> str:
+            before, space, letter, after = place.groups()
+            v = values[letter]
+            name = digits(v) if v in self._constants else names[v]
+            needed = max(BEFORE.get(before, WORD), AFTER.get(after, WORD))
+            signed = name.startswith("-") and before not in ALONE
+            loose = signed or self._tight[v] < needed
+            return before + space + (f"({name})" if loose else name)
+
+        return PLACE.sub(fill, template)
+
+    def _template(self, z: Value) -> tuple[str, int]:
+        # A result as its operation on {x} and {y}, and how tightly the parts of that hold together.
+        rule = z.rule.name if z.rule else ""
+        if rule == "slope":  # as 3*x**2; of x**1 and x**0 it is a number, which is no name
+            n = z.args[1]
+            text = "{y} * {x} ** ({y} - 1)" if self.has_name(n) else slope_of_power(n.data)
+            if "{x}" in text:
+                return text.replace(" ", ""), PRODUCT
+        if rule == "neg":
+            return "-{x}", PRODUCT
+        if z.op in INFIX and len(z.args) == 2:
+            return f"{{x}}{z.op}{{y}}", TIGHT[z.op]
+        return f"{z.op}({', '.join(['{x}', '{y}'][: len(z.args)])})", WORD
 
     def __call__(self, v: Value) -> str:
         return self._names.get(v) or printable(v.label or self.given.get(v) or v.op or digits(v))
@@ -79,17 +121,25 @@ class Names:
         count: dict[str, int] = {}
         for i, v in enumerate(order):
             own = printable(v.label or self.given.get(v, "")) if v.label or v in self.given else ""
-            mark = "_"
+            mark, expression, tight = "_", "", LOOSE
             if not own and v.rule is None:
                 self._constants.add(v)
                 mark = "#"
                 own = digits(v)
-            name = stem = own or _expression(v, [self._shown(x, names) for x in v.args]) or f"v{i}"
+                self._tight[v] = PRODUCT if own.startswith("-") else WORD
+            elif not own:
+                template, tight = self._template(v)
+                expression = self._filled(template, v, names)
+            fits = len(expression) <= LONGEST
+            name = stem = own or (expression if fits else f"v{i}")
             while name in count or (name != own and name in taken):
                 count[stem] = count.get(stem, 1) + 1
                 name = f"{stem}{mark}{count[stem]}"
             count.setdefault(name, 1)
             names[v] = name
+            if v not in self._constants:
+                tight = tight if name == expression else LOOSE
+                self._tight[v] = WORD if _is_word(name) else tight
         return names
 
 
@@ -124,16 +174,6 @@ def named(names: Mapping[str, object]) -> dict[Value, str]:
     return found
 
 
-def printable(text: str) -> str:
-    r"""Return a text with its control characters as Python writes them, and never blank.
-
-    >>> print(printable("a\x1b[2J"), printable(" "))
-    a\x1b[2J ' '
-    """
-    text = text if text.strip() else repr(text)
-    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
-
-
 def digits(x: float | Value) -> str:
     """Return a number with at most four significant digits: 0.7071, 1e-07, nan."""
     return f"{float(x):z.4g}"
@@ -142,19 +182,24 @@ def digits(x: float | Value) -> str:
 def bracketed(name: str) -> str:
     """Return a name as an operand of a formula: in brackets where it is not one word.
 
-    >>> bracketed("x*w"), bracketed("-2"), bracketed("layers.0.b"), bracketed("tanh(x)")
-    ('(x*w)', '(-2)', 'layers.0.b', 'tanh(x)')
+    >>> bracketed("x*w"), bracketed("-2"), bracketed("layers.0.b"), bracketed("tanh((x+1)*w)")
+    ('(x*w)', '(-2)', 'layers.0.b', 'tanh((x+1)*w)')
     """
-    return name if ATOM.fullmatch(name) else f"({name})"
+    return name if _is_word(name) else f"({name})"
 
 
-def _expression(z: Value, parts: list[str]) -> str:
-    # The operation on the names of its operands, "" where that is too long to be a name.
-    if z.op in INFIX:
-        loose = len(parts) == 2 and z.op == "+"
-        text = z.op.join(part if loose else bracketed(part) for part in parts)
-    elif z.rule and z.rule.name == "neg":
-        text = f"-{bracketed(parts[0])}"
-    else:
-        text = f"{z.op}({', '.join(parts)})"
-    return text if len(text) <= LONGEST else ""
+def _is_word(name: str) -> bool:
+    # One word or number, or one call of a function.
+    outside, found = name, 1
+    while found:
+        outside, found = INNERMOST.subn("", outside)
+    return bool(ATOM.fullmatch(outside)) and (outside == name or name.endswith(")"))
+
+
+def slope_of_power(n: float, order: int = 1) -> str:
+    """Return the derivative of x ** n, a number n, or the second: "3 * {x} ** 2", "6 * {x}"."""
+    factor, n = (n, n - 1.0) if order == 1 else (n * (n - 1.0), n - 2.0)
+    if not factor or not n:
+        return digits(factor)
+    power = {1.0: ""}.get(n, f" ** {bracketed(digits(n))}")
+    return f"{digits(factor)} * {{x}}{power}"

@@ -10,7 +10,7 @@
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from microgradnet.engine import Value
@@ -92,10 +92,10 @@ class Recording:
         """Return how a Value was computed: "n = s + b = 0.8814"; exactly, with all its numbers."""
         parts = [self.name(v)]
         if v.rule:
-            written = _written(v, self.name)
+            written = self.name.formula(_template(v), v)
             bare = str.maketrans("", "", " ()")  # where the name says it already
             parts += [written] if written.translate(bare) != parts[0].translate(bare) else []
-            parts += [_written(v, digits)] if exact else []
+            parts += [_in_numbers(v)] if exact else []
         return " = ".join([*parts, repr(v.data) if exact else digits(v)])
 
     def state(self, v: Value, at: int) -> str:
@@ -135,7 +135,7 @@ class Recording:
             found.sort(key=lambda v: not v.rule)
         for v in found[(page - 1) * ROWS : page * ROWS]:
             grad = self.gradient(v, at)
-            written = _written(v, self.name) if v.rule else ""
+            written = self.name.formula(_template(v), v) if v.rule else ""
             rows.append((self.name(v), digits(v), "·" if grad is None else digits(grad), written))
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         lines = []
@@ -161,13 +161,19 @@ def _counted(things: Sequence[object], what: str) -> str:
     return f"{len(things):,} {what}{'s' * (len(things) != 1)}"
 
 
-def _written(z: Value, shown: Callable[[Value], str]) -> str:
-    parts = [shown(v) for v in z.args]
-    if z.op in INFIX:
-        first, second = map(bracketed, parts)
-        if shown is digits and z.op != "**":
-            first = parts[0]  # a minus at the start needs no brackets
-        return f"{first} {z.op} {second}"
-    if z.rule and z.rule.name == "neg":
-        return f"-{bracketed(parts[0])}"
-    return f"{z.op}({', '.join(parts)})"
+def _template(z: Value) -> str:
+    if z.op in INFIX and len(z.args) == 2:
+        return f"{{x}} {z.op} {{y}}"
+    letters = ", ".join(["{x}", "{y}"][: len(z.args)])
+    return f"-{letters}" if z.rule and z.rule.name == "neg" else f"{z.op}({letters})"
+
+
+def _in_numbers(z: Value) -> str:
+    # A minus needs brackets but at the start; there too as a base, and after another minus.
+    x, *others = map(digits, z.args)
+    template = _template(z)
+    signed = z.op == "**" or template.startswith("-")
+    tight = z.op in INFIX
+    return template.format(
+        x=bracketed(x) if signed else x, y=next((bracketed(y) if tight else y for y in others), "")
+    )

@@ -25,28 +25,30 @@ from dataclasses import dataclass
 from functools import cached_property
 from types import CodeType, FrameType
 
-from microgradnet.engine import OPEN_WALKS, Value, annotate, changed, end_walks, graph
+from microgradnet.engine import OPEN_WALKS, Value, annotate, assign, changed, end_walks, graph
 from microgradnet.expressions import Condition
 from microgradnet.lines import Line, user_frame
-from microgradnet.naming import Names, bracketed, digits
+from microgradnet.naming import Names, bracketed, digits, slope_of_power
 from microgradnet.operations import NOT_COMPUTED, UNREACHED
 
 # How a partial is written for people, where the rule's own text is written for the computer.
-WRITTEN = {
+WRITTEN: dict[str | None, str] = {
     "1.0 - {z} * {z}": "1 - {z} ** 2",
-    "power({x}, {y} - 1.0)": "{x} ** ({y} - 1)",
-    "power({x}, {y})": "{x} ** {y}",
+    "{y} * power({x}, {y} - 1.0)": "{y} * {x} ** ({y} - 1)",
     "slope({x}, {y})": "{y} * {x} ** ({y} - 1)",
+    "{y} * slope({x}, {y} - 1.0)": "{y} * ({y} - 1) * {x} ** ({y} - 2)",
     "xlogy({z}, {x})": "{z} * log({x})",
-    "step({x})": "({x} > 0)",
     "greater({x}, {y})": "({x} > {y})",
     "greater({y}, {x})": "({y} > {x})",
 }
+# Which derivative of a power it is: by an exponent that is a number it is worked out.
+ORDERS: dict[str | None, int] = {"slope({x}, {y})": 1, "{y} * slope({x}, {y} - 1.0)": 2}
 # What is written where those do not hold, at an edge: see the table in engine.py.
 EDGES: dict[str | None, tuple[Callable[[float, float], bool], str]] = {
     "greater({x}, {y})": (lambda x, y: x == y, "({x} == {y}) / 2"),
     "greater({y}, {x})": (lambda x, y: x == y, "({x} == {y}) / 2"),
     "slope({x}, {y})": (lambda x, y: x == 0.0 >= y, "0"),
+    "{y} * slope({x}, {y} - 1.0)": (lambda x, y: x == 0.0 and y <= 1.0, "0"),
     "xlogy({z}, {x})": (lambda x, y: x == 0.0, "0"),
 }
 WIDTH = 100  # characters of a step's line; its formula has more where names are long
@@ -71,11 +73,12 @@ class Walk:
         """
         if keep:
             end_walks(self.values)
-            OPEN_WALKS.append(self)
         self.earlier = [v.grad for v in self.values]
         number = 0
         done = False
         try:
+            if keep:
+                OPEN_WALKS.append(self)
             for v in self.values:
                 v.grad = NOT_COMPUTED
             self.root.grad = 1.0
@@ -102,9 +105,12 @@ class Walk:
                         number, z, v, i, local, upstream, closed, contribution, before, v.grad, self
                     )
                     self.check()
-            done = keep
+            if keep:
+                self.finish(done=True)
+                done = True
         finally:
-            self.finish(done)
+            if not done:
+                self.finish(done=False)
 
     def finish(self, done: bool) -> None:
         """Leave the gradients that backward() leaves; or where it is not done, those before it."""
@@ -112,13 +118,12 @@ class Walk:
             return
         if self in OPEN_WALKS:
             OPEN_WALKS.remove(self)
-        for v, grad in zip(self.values, self.earlier, strict=True):
-            if not done:
-                v.grad = grad
-            elif v.rule is None:
-                v.grad += grad
-            elif v.grad is NOT_COMPUTED:
-                v.grad = UNREACHED
+        grads = self.earlier
+        if done:
+            grads = [v.grad + before for v, before in zip(self.leaves, grads, strict=False)]
+            now = [v.grad for v in self.results]
+            grads += [UNREACHED if grad is NOT_COMPUTED else grad for grad in now]
+        assign(self.values, grad=grads)
 
     def end(self) -> None:
         """Give way to another backward over these Values: restore what was, and go no further."""
@@ -177,21 +182,16 @@ class Step:
 
     def _partial(self) -> str:
         code, operands = self.node.rule.partials[self.index], self.node.args  # type: ignore[union-attr]
-        text = code or ""
-        for part, written in WRITTEN.items():
-            text = text.replace(part, written)
-        if code == "slope({x}, {y})" and not self.walk.names.of_its_own(operands[1]):
-            n = operands[1].data  # n * x ** (n - 1), worked out
-            power = {2.0: "", 1.0: " ** 0"}.get(n, f" ** {bracketed(digits(n - 1.0))}")
-            text = f"{bracketed(digits(n))} * {{x}}{power}"
-        at_edge, written = EDGES.get(code, (None, ""))
-        if at_edge and at_edge(operands[0].data, operands[-1].data):
-            text = written
-        text = re.sub(r"(?<![\w.])(\d+)\.0(?![\w.])", r"\1", text)
-        names = [self.walk.names.written(v) for v in (self.node, *operands)]
-        if text not in ("{x}", "{y}", "{z}"):  # a name that stands alone needs no brackets
-            names = [bracketed(name) for name in names]
-        return text.format(**dict(zip("zxy", names, strict=False)))
+        x, y = operands[0].data, operands[-1].data
+        at_edge, at_the_edge = EDGES.get(code, (None, ""))
+        if at_edge and at_edge(x, y):
+            text = at_the_edge
+        elif code in ORDERS and not self.walk.names.has_name(operands[1]):
+            text = slope_of_power(y, ORDERS[code])
+        else:
+            text = WRITTEN.get(code, code or "").replace("step({x})", "({x} > 0)")
+            text = re.sub(r"(?<![\w.])(\d+)\.0(?![\w.])", r"\1", text)
+        return self.walk.names.formula(text, self.node)
 
     @property
     def why(self) -> str:

@@ -9,13 +9,22 @@ For what holds of every Figure, see `canvas`; its `write()` makes files of it.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from microgradnet.canvas import INK, add_legend, add_names, new_figure, spaced
+from microgradnet.canvas import (
+    INK,
+    LONGEST,
+    add_legend,
+    add_marks,
+    add_names,
+    cut,
+    new_figure,
+    spaced,
+)
+from microgradnet.errors import wrong
 from microgradnet.naming import digits
 from microgradnet.plotting import limits
-from microgradnet.reading import wrong
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,14 +38,17 @@ Pair = Sequence[SupportsFloat]
 def surface(
     f: Callable[[float, float], SupportsFloat], xlim: Pair, ylim: Pair,
     path: Sequence[Pair] = (), title: str = "", x: str = "x", y: str = "y",
-    resolution: int = 60, log: bool = False,
+    resolution: int = 60, log: bool = False, z: str = "height",
+    marks: Mapping[str, Pair] | None = None,
 ) -> "Figure":  # fmt: skip
     """Return the heights of f(x, y) between the limits as filled contours, and a path upon them.
 
     `f` takes two floats, and is called `resolution ** 2` times. A height that is not finite leaves
     a hole, and so does on a logarithmic scale one that is not above 0. `path` has points (x, y),
-    such as those of gradient descent; how many are outside of the limits is counted. ValueError
-    where limits do not rise, a point is no pair, or there is no height to draw.
+    such as those of gradient descent; how many are outside of the limits is counted. `marks` are
+    points between the limits, name: (x, y), each a dot with its name beside it. `z` is what the
+    height is. ValueError where limits do not rise, a point is no pair, a mark is outside of them,
+    or there is no height to draw.
     """
     what = "surface()"
     ends = [tuple(map(float, pair)) for pair in (xlim, ylim)]
@@ -47,6 +59,10 @@ def surface(
     for point in points:
         if len(point) != 2:
             raise wrong(what, "a path of points (x, y)", point, "choose two parameters")
+    dots = {name: tuple(map(float, dot)) for name, dot in (marks or {}).items()}
+    for name, dot in dots.items():
+        if len(dot) != 2 or not _within(dot, ends):
+            raise wrong(what, "marks (x, y) between the limits", {name: dot}, "move them")
     xs, ys = (spaced(what, (low, high), resolution) for low, high in ends)
     figure = new_figure(what, 8.5 if points else 6.5, 5.0)
     heights = [[_height(float(f(a, b)), log) for a in xs] for b in ys]
@@ -63,12 +79,17 @@ def surface(
     label = (lambda v, _: digits(10.0**v)) if log else None
     ticks = MaxNLocator(TICKS, steps=[1, 2, 5, 10])
     bar = figure.colorbar(contours, ax=axes, ticks=ticks, format=label)
-    bar.set_label("height" + " (log scale)" * log)
+    bar.set_label((z and cut(z, 2 * LONGEST)) + " (log scale)" * log, parse_math=False)
     axes.set(xlim=ends[0], ylim=ends[1])
     add_names(axes, title, x, y)
     if points:
         _add_path(axes, points, ends)
+    add_marks(axes, dots)
     return figure
+
+
+def _within(point: Sequence[float], ends: Sequence[Sequence[float]]) -> bool:
+    return all(low <= v <= high for v, (low, high) in zip(point, ends, strict=True))
 
 
 def _height(v: float, log: bool) -> float:
@@ -79,15 +100,13 @@ def _height(v: float, log: bool) -> float:
 def _add_path(axes: Any, points: list[tuple[float, ...]], ends: list[tuple[float, ...]]) -> None:
     from matplotlib.patheffects import withStroke
 
-    outside = sum(
-        not all(low <= v <= high for v, (low, high) in zip(point, ends, strict=True))
-        for point in points
-    )
+    outside = sum(not _within(point, ends) for point in points)
     edge = [withStroke(linewidth=3, foreground=INK)]  # to be seen on every colour
     (line,) = axes.plot(*zip(*points, strict=True), ".-", color="#ffffff", path_effects=edge)
     length = f"path of {len(points)} point" + "s" * (len(points) != 1)
     entries = [(line, length + f", {outside} outside" * (outside > 0))]
     for name, mark, size, point in (("first", "s", 8, points[0]), ("last", "*", 14, points[-1])):
         (dot,) = axes.plot(*point, mark, color="#ffffff", markeredgecolor=INK, markersize=size)
+        dot.set_clip_on(not _within(point, ends))  # on the frame it is whole
         entries.append((dot, f"{name}: ({', '.join(map(digits, point))})"))
     add_legend(axes.figure, entries)

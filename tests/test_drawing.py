@@ -523,7 +523,9 @@ def test_a_bad_collapse_is_refused(collapse) -> None:
 @pytest.mark.parametrize("v", [3.0, None, "x", [Value(1.0)]])
 def test_what_is_no_value_is_refused(v, tmp_path) -> None:
     """draw and render take a Value; the message has what was passed, and nothing is written."""
-    with pytest.raises(TypeError, match=rf"takes a Value, not {re.escape(repr(v))}; pass a result"):
+    with pytest.raises(
+        TypeError, match=rf"a Value or an MLP, not {re.escape(repr(v))}; pass a res"
+    ):
         draw(v)
     with pytest.raises(TypeError, match="takes a Value"):
         render(v, tmp_path / "g.svg")

@@ -146,6 +146,30 @@ def test_marks_are_dots_with_their_names_beside_them() -> None:
     assert names(figure) == ["sigmoid"]
 
 
+def test_a_name_goes_further_away_where_nearer_it_would_cross_a_curve() -> None:
+    """On tops and bottoms, and where curves cross, every name stands free."""
+    xs = spaced("waves", (0.0, 6.25), 126)
+    waves = {f.__name__: (xs, [f(x) for x in xs]) for f in (math.sin, math.cos)}
+    peaks = {
+        "top of the sine": (math.pi / 2, 1.0),
+        "bottom of the cosine": (math.pi, -1.0),
+        "they cross": (math.pi / 4, math.sin(math.pi / 4)),
+    }
+    xs = spaced("the sigmoid", (-6.0, 6.0), 121)
+    flat = {f"({x}, y)": (x, 1.0 / (1.0 + math.exp(-x))) for x in (-5.0, 5.0)}
+    sigmoid = {"sigmoid": (xs, [1.0 / (1.0 + math.exp(-x)) for x in xs])}
+    for series, marks in ((waves, peaks), (sigmoid, flat)):
+        (axes,) = curves(series, marks=marks).axes
+        axes.figure.canvas.draw()
+        lines = axes.lines[:-1]  # the last are the dots
+        for text in axes.texts:
+            box = text.get_window_extent()
+            for line in lines:
+                curve = line.get_path().transformed(line.get_transform())
+                assert not curve.intersects_bbox(box, filled=False), text
+            assert apart(box, *axes.transData.transform(text.xy)) < 50.0
+
+
 @pytest.mark.parametrize(
     ("series", "options", "message"),
     [

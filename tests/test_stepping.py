@@ -14,6 +14,7 @@ from contextlib import contextmanager, redirect_stdout, suppress
 import pytest
 
 from microgradnet import drawing, scalars
+from microgradnet.calculus import gradient
 from microgradnet.engine import OPEN_WALKS, Value, graph, topological_order
 from microgradnet.explaining import anomaly, explain, what_if
 from microgradnet.operations import NOT_COMPUTED, OPERATIONS, UNREACHED
@@ -615,9 +616,9 @@ def test_the_formula_of_every_operation_is_its_local_derivative(name):
 FORMULAS = {
     "add": ("1", "1"), "sub": ("1", "-1"), "mul": ("b", "a"), "div": ("1 / b", "-o / b"),
     "neg": ("-1",), "abs": ("sign(a)",), "power": ("b * a ** (b - 1)", "o * log(a)"),
-    "constant_power": ("b * a ** (b - 1)",), "exponential": ("o * log(a)",),
-    "exp": ("o",), "log": ("1 / a",), "sqrt": ("0.5 / o",), "sin": ("cos(a)",),
-    "tan": ("1 + o * o",), "tanh": ("1 - o ** 2",), "sigmoid": ("o * (1 - o)",),
+    "constant_power": ("b * a ** (b - 1)",), "slope": ("b * (b - 1) * a ** (b - 2)",),
+    "exponential": ("o * log(a)",), "exp": ("o",), "log": ("1 / a",), "sqrt": ("0.5 / o",),
+    "sin": ("cos(a)",), "tan": ("1 + o * o",), "tanh": ("1 - o ** 2",), "sigmoid": ("o * (1 - o)",),
     "relu": ("(a > 0)",), "maximum": ("(a > b)", "(b > a)"), "minimum": ("(b > a)", "(a > b)"),
     "softplus": ("sigmoid(a)",), "detach": ("0",), "identity": ("1",),
 }  # fmt: skip
@@ -640,14 +641,30 @@ def test_formulas_at_an_edge():
     ]  # fmt: skip
     assert drained(zero**0)[0].formula == "d(zero**0)/d(zero) = 0"
     assert drained(zero**b)[1].formula == "d(zero**b)/d(b) = 0"
+    one = Value(1.0, label="one")
+    assert drained(zero.slope(one))[0].formula == "d(one*zero**(one-1))/d(zero) = 0"
+
+
+def test_formulas_of_powers_are_worked_out():
+    """Where the exponent is a number, so are the first and the second derivative."""
+    x = Value(2.0, label="x")
+    found = []
+    for n in (0, 1, 2, 3, -1, 0.5):
+        y = x**n
+        found.append([drained(v)[0].formula.partition(" = ")[2] for v in (y, *gradient(y, [x]))])
+    assert found == [
+        ["0", "0"], ["1", "0"], ["2 * x", "2"], ["3 * x ** 2", "6 * x"],
+        ["-1 * x ** (-2)", "2 * x ** (-3)"], ["0.5 * x ** (-0.5)", "-0.25 * x ** (-1.5)"],
+    ]  # fmt: skip
 
 
 def test_formulas_of_operands_without_a_label():
-    """An operand is named by what it is, in brackets where Python needs them."""
+    """An operand is named by what it is, in brackets where Python needs them, and only there."""
     x, w = Value(0.5, label="x"), Value(-2.0, label="w")
+    assert [s.formula.partition(" = ")[2] for s in drained((x**2).sin())] == ["cos(x**2)", "2 * x"]
     formulas = {s.formula: s.local for s in drained((x * w - 1.0) ** 2 + (-x) ** 3 * -2.0)}
     found = {text.partition(" = ")[2]: local for text, local in formulas.items()}
-    assert {"2 * ((x*w)-1)", "3 * (-x) ** 2", "(-x)**3", "w", "x"} <= set(found)
+    assert {"2 * (x*w-1)", "3 * (-x) ** 2", "(-x)**3", "w", "x"} <= set(found)
     for text, local in found.items():
         assert eval(text, {"x": x.data, "w": w.data}) == local
 

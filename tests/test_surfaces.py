@@ -112,6 +112,30 @@ def test_a_path_may_leave_the_picture(tmp_path) -> None:
     assert (figure.axes[0].get_xlim(), figure.axes[0].get_ylim()) == ENDS
 
 
+def test_marks_are_dots_with_their_names_beside_them(tmp_path) -> None:
+    """Those on the frame are whole, as are the ends of a path there; all names are inside."""
+    marks = {"corner": (2, -1), "edge": (-2.0, Value(0.5)), "middle": (0, 1)}
+    figure = surface(lambda x, y: x * y, *ENDS, [(-2, 3), (9, 9)], marks=marks)
+    figure.canvas.draw()
+    axes = figure.axes[0]
+    *_, first, last, dots = axes.lines
+    pairs = list(zip(dots.get_xdata(), dots.get_ydata(), strict=True))
+    assert pairs == [(2.0, -1.0), (-2.0, 0.5), (0.0, 1.0)]
+    assert [line.get_clip_on() for line in (first, last, dots)] == [False, True, False]
+    assert [text.get_text() for text in axes.texts] == list(marks)
+    boxes = [text.get_window_extent() for text in axes.texts]
+    assert all(axes.bbox.contains(*box.min) and axes.bbox.contains(*box.max) for box in boxes)
+    write(figure, tmp_path / "marks")
+
+
+def test_the_height_has_a_name() -> None:
+    """It stands at the bar, as it is written."""
+    for log, name in ((False, "$J_"), (True, "$J_ (log scale)")):
+        bar = surface(lambda x, y: 2.0, *ENDS, z="$J_", log=log).axes[1]
+        assert bar.get_ylabel() == name
+        assert not bar.yaxis.label.get_parse_math()
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -124,6 +148,9 @@ def test_a_path_may_leave_the_picture(tmp_path) -> None:
         ({"xlim": (math.nan, 0.0)}, r"not \(nan, 0\.0\)"),
         ({"xlim": (0, 1, 2)}, r"not \(0\.0, 1\.0, 2\.0\)"),
         ({"path": [(0, 0), (1, 2, 3)]}, r"a path of points \(x, y\), not \(1\.0, 2\.0, 3\.0\)"),
+        ({"marks": {"a": (0, 2)}}, r"marks \(x, y\) between the limits, not .*'a'.*; move them"),
+        ({"marks": {"a": (0, math.nan)}}, r"marks \(x, y\) between the limits"),
+        ({"marks": {"a": (0, 1, 2)}}, r"marks \(x, y\) between the limits"),
         ({"resolution": 1}, "a resolution of 2 or more, not 1; try 100"),
         ({"f": lambda x, y: math.nan}, r"a function that is finite between the limits, not <func"),
         ({"f": lambda x, y: -1.0, "log": True}, "finite and above 0 between the limits"),
