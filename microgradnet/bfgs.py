@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import NamedTuple
 
-from microgradnet.engine import Value, zero_grad
+from microgradnet.engine import Value, assign, zero_grad
 from microgradnet.operations import NOT_COMPUTED
 from microgradnet.parameters import leaves, not_negative
 
@@ -45,7 +45,8 @@ class BFGS:
     (True, 1.0, 1.0)
 
     The inverse of the Hessian is dense: n parameters take n * n numbers, and as many operations a
-    step. Where a step fails with an error, the parameters and gradients are those before it.
+    step. Where a step fails with an error, or by Ctrl-C, the parameters, the gradients and what is
+    known of the Hessian are those before it.
     """
 
     def __init__(self, parameters: Iterable[Value], tolerance: float = 1e-5) -> None:
@@ -88,15 +89,16 @@ class BFGS:
     @contextmanager
     def _restored(self) -> Iterator[None]:
         before = [p.data for p in self.parameters], [p.grad for p in self.parameters]
+        inverse = self.inverse
         try:
             yield
         except BaseException:  # Ctrl-C too
             self._write(*before)
+            self.inverse = inverse
             raise
 
     def _write(self, numbers: list[float], gradient: list[float]) -> None:
-        for p, number, g in zip(self.parameters, numbers, gradient, strict=True):
-            p.data, p.grad = number, g
+        assign(self.parameters, data=numbers, grad=gradient)
 
     def _start(self, closure: Closure) -> "_Point":
         here = self._point(closure, [p.data for p in self.parameters])

@@ -19,6 +19,7 @@ from microgradnet.debugging import debug
 from microgradnet.engine import Value
 from microgradnet.expressions import expression
 from microgradnet.history import PROGRESS
+from microgradnet.naming import printable
 from microgradnet.nn import activations
 from microgradnet.prompting import Prompt, told
 from microgradnet.recording import LEAF
@@ -97,7 +98,7 @@ def step(options: argparse.Namespace) -> int:
             page(root, options.html)
         except RuntimeError as error:  # Graphviz is missing
             raise OSError(str(error)) from None
-        print(f"wrote {options.html}")
+        print(f"wrote {printable(options.html)}")
     if options.all:
         prompt = Prompt()
         for line in root.backward_steps():
@@ -114,7 +115,7 @@ def graph(options: argparse.Namespace) -> int:
     root = _expression(options)
     if options.backward:
         root.backward()
-    print(f"wrote {commands.picture(root, Path(options.out), None)}")
+    print(f"wrote {printable(str(commands.picture(root, Path(options.out), None)))}")
     return 0
 
 

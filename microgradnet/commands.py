@@ -8,7 +8,6 @@ import csv
 import io
 import math
 import os
-import shutil
 import sys
 import textwrap
 from collections.abc import Callable, Sequence
@@ -18,7 +17,7 @@ from typing import Any
 from microgradnet import data, losses, nn, optim
 from microgradnet.compiling import compile
 from microgradnet.data import Encoding, Frame, split
-from microgradnet.drawing import draw, render
+from microgradnet.drawing import put, render
 from microgradnet.engine import Value
 from microgradnet.history import History
 from microgradnet.naming import printable
@@ -92,7 +91,7 @@ def train(options: argparse.Namespace) -> int:
     )
     written += _pictures(pipeline, worst, folder)
     written += _figures(pipeline, history, (expected, found), plane, answers.values, folder)
-    print("wrote " + "\n      ".join(map(str, written)))
+    print("wrote " + "\n      ".join(printable(str(path)) for path in written))
     return 130 if history.stopped == "interrupted" else 0
 
 
@@ -121,7 +120,8 @@ def predict(options: argparse.Namespace) -> int:
     path = Path(options.output).resolve()  # of a link, the file that it leads to
     _check_folder("-o", path)
     replaced(str(path), made.getvalue().encode())
-    print(f"wrote {options.output}: {len(frame)} rows of {','.join(header)}")
+    names = printable(",".join(header))
+    print(f"wrote {printable(options.output)}: {len(frame)} rows of {names}")
     return 0
 
 
@@ -142,8 +142,8 @@ def datasets(options: argparse.Namespace) -> int:
         return 0
     entry, path = data.dataset(options.name), data.path(options.name)
     if options.output:
-        shutil.copyfile(path, options.output)
-        print(f"wrote {options.output}")
+        put(Path(options.output), path.read_bytes())
+        print(f"wrote {printable(options.output)}")
         return 0
     print(f"{entry.name}: {entry.description}")
     for title, text in (("file", path), ("rows", entry.rows), ("to predict", entry.target or "-"),
@@ -345,8 +345,7 @@ def picture(value: Value, path: Path, collapse: str | None) -> Path:
     except RuntimeError as error:
         print(f"microgradnet: {error}", file=sys.stderr)
         path = path.with_suffix(".dot")
-        path.write_text(draw(value, collapse=collapse).source, encoding="utf-8")
-        return path
+        return render(value, path, collapse=collapse)
 
 
 def _figures(

@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from microgradnet.data import demos
+from microgradnet.errors import explained, show
 from microgradnet.lessons import WIDTH
+from microgradnet.naming import printable
 
 
 class Entry(NamedTuple):
@@ -37,6 +39,7 @@ def catalogue() -> list[Entry]:
     return [_entry(path) for path in sorted(paths)]
 
 
+@explained
 def find(wanted: str) -> Entry:
     """Return the lesson of a number such as "6", "06" or "6b", or of a word of its source or title.
 
@@ -51,7 +54,7 @@ def find(wanted: str) -> Entry:
     found = found or [e for e in entries if wanted.lower() in f"{e.title} {e.system}".lower()]
     if len(found) != 1 or not wanted:
         told = ", ".join(e.number for e in found or entries)
-        rule = f"a lesson is told by its number or a word of its own, not {wanted!r}"
+        rule = f"a lesson is told by its number or a word of its own, not {show(wanted)}"
         raise ValueError(f"{rule}; take one of {told}")
     return found[0]
 
@@ -76,6 +79,7 @@ def index() -> str:
     return "\n".join(lines)
 
 
+@explained
 def start(entry: Entry, arguments: Sequence[str]) -> int:
     """Run a lesson in a process of its own; return its exit status."""
     if entry.path.suffix == ".ipynb":
@@ -110,7 +114,9 @@ def _entry(path: Path) -> Entry:
         text = ast.get_docstring(ast.parse(source)) or ""
         said = {key: _said(text, key) for key in ("system", "takes", "ends with")}
     title = text.partition("\n")[0].rstrip(".")
-    return Entry(number, title, said["system"], said["takes"], said.get("ends with", ""), path)
+    parts = (title, said["system"], said["takes"], said.get("ends with", ""))
+    title, system, takes, ends = (part and printable(part) for part in parts)
+    return Entry(number, title, system, takes, ends, path)
 
 
 def _said(text: str, key: str) -> str:

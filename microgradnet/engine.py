@@ -21,10 +21,13 @@ derivative per operand, in the letters `{x}`, `{y}` for the operands and `{z}` f
                             at x < 0        by y: ValueError (PyTorch: nan); make y a number
 """
 
+import itertools
 import threading
-from collections.abc import Iterable, Iterator, Mapping
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
+from microgradnet.errors import printable
 from microgradnet.operations import (
     NOT_COMPUTED,
     RUNTIME,
@@ -246,19 +249,17 @@ class Value:
         16.0
         """
         _, results = graph(self)
-        before = [z.data for z in results]
+        before = [z.data for z in results], [z.grad for z in results]
         z = self
         try:
             for z in results:
                 z.data = z.rule.value(*[v.data for v in z.args])  # type: ignore[union-attr]
+            zero_grad(results)
         except BaseException as error:
             if isinstance(error, ArithmeticError | ValueError):
                 annotate(error, z, "")
-            for v, data in zip(results, before, strict=True):
-                v.data = data
+            assign(results, data=before[0], grad=before[1])
             raise
-        for z in results:
-            z.grad = NOT_COMPUTED
         return self
 
     # ---- as a float does -----------------------------------------------------------------------
@@ -371,6 +372,24 @@ def zero_grad(values: Iterable[Value]) -> None:
         v.grad = NOT_COMPUTED
 
 
+def assign(values: Sequence[Value], **attributes: Sequence[object]) -> None:
+    """Set attributes of all Values in one step of Python: Ctrl-C comes before it, or after.
+
+    >>> x, y = Value(1.0), Value(2.0)
+    >>> assign([x, y], data=[3.0, 4.0], grad=[5.0, 6.0])
+    >>> y
+    Value(data=4.0, grad=6.0)
+
+    A loop may be interrupted in its middle, a call of a function in C cannot; it takes twice as
+    long. No memory is asked for on the way.
+    """
+    changes = [
+        zip(values, [name] * len(values), numbers, strict=True)
+        for name, numbers in attributes.items()
+    ]
+    deque(itertools.starmap(setattr, itertools.chain.from_iterable(changes)), maxlen=0)
+
+
 def graph(root: Value) -> tuple[list[Value], list[Value]]:
     """Return the leaves below a Value, and the results of operations, operands before results."""
     if root.rule is None:
@@ -417,7 +436,8 @@ def changed(z: Value) -> None:
 def annotate(error: BaseException, z: Value, what: str) -> None:
     """Add a note to an error: the operation, its operands, and the remedy."""
     operands = (
-        f"{v.label or letter} = {v.data!r}" for letter, v in zip("xy", z.args, strict=False)
+        f"{printable(v.label or letter)} = {v.data!r}"
+        for letter, v in zip("xy", z.args, strict=False)
     )
     remedy = z.rule.advice(error)  # type: ignore[union-attr]
     error.add_note(f"in {what}{z.op} with {', '.join(operands)}; {remedy}")

@@ -22,6 +22,9 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple, overload
 
+from microgradnet.drawing import put
+from microgradnet.naming import printable
+
 CYAN, GREEN, PLAIN = "\x1b[36m", "\x1b[32m", "\x1b[0m"
 
 
@@ -84,23 +87,30 @@ class History(Sequence[Epoch]):
         return math.fsum(epoch.seconds for epoch in self.epochs)
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write a line per epoch: every number with all its digits, nothing where there is none."""
+        """Write a line per epoch: every number with all its digits, nothing where there is none.
+
+        A file that is there stays as it was until the new one is whole. Names are written as they
+        are: a program for tables may take one that begins with =, +, - or @ for a formula.
+        """
         import csv
+        import io
+        from pathlib import Path
 
         first = self.epochs[0] if self.epochs else Epoch(0, 0.0, None, {}, 0.0, 0.0, {})
         names = [f"gradient norm of {layer}" for layer in first.gradient_norms]
-        with open(path, "w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
+        text = io.StringIO(newline="")
+        writer = csv.writer(text)
+        writer.writerow(
+            ["epoch", "loss", "validation loss", *first.metrics, "seconds", "learning rate",
+             "gradient norm", *names]
+        )  # fmt: skip
+        for epoch in self.epochs:
             writer.writerow(
-                ["epoch", "loss", "validation loss", *first.metrics, "seconds", "learning rate",
-                 "gradient norm", *names]
+                [epoch.number, epoch.loss, epoch.validation_loss, *epoch.metrics.values(),
+                 epoch.seconds, epoch.learning_rate, epoch.gradient_norm,
+                 *epoch.gradient_norms.values()]
             )  # fmt: skip
-            for epoch in self.epochs:
-                writer.writerow(
-                    [epoch.number, epoch.loss, epoch.validation_loss, *epoch.metrics.values(),
-                     epoch.seconds, epoch.learning_rate, epoch.gradient_norm,
-                     *epoch.gradient_norms.values()]
-                )  # fmt: skip
+        put(Path(path), text.getvalue().encode("utf-8", "backslashreplace"))
 
     def __repr__(self) -> str:
         lines = [line for epoch in self.epochs for line in table_lines(epoch)]
@@ -120,7 +130,8 @@ def table_lines(epoch: Epoch, marks: tuple[bool, bool] = (False, False)) -> list
         ratio = epoch.loss / epoch.validation_loss if epoch.validation_loss else math.nan
         titles += ["valid loss", "train/val"]
         cells += [f"{epoch.validation_loss:.5f}", f"{ratio:.5f}"]
-    titles += [f"{valid} {'acc' if name == 'accuracy' else name}" for name in epoch.metrics]
+    names = ("acc" if name == "accuracy" else printable(name) for name in epoch.metrics)
+    titles += [f"{valid} {name}" for name in names]
     cells += [f"{number:.5f}" for number in epoch.metrics.values()]
     widths = [max(len(title) + 2, 7) for title in titles]
     texts = [f"{cell:>{width}}" for cell, width in zip(cells, widths, strict=True)]
@@ -168,7 +179,7 @@ def lasagne(epochs: int) -> Iterator[Report]:
             print(f"  validation loss:\t\t{epoch.validation_loss:.6f}")
         for name, number in epoch.metrics.items():
             text = f"{100 * number:.2f} %" if name == "accuracy" else f"{number:.6f}"
-            print(f"  {valid} {name}:\t\t{text}")
+            print(f"  {valid} {printable(name)}:\t\t{text}")
         sys.stdout.flush()
 
     yield report
@@ -226,5 +237,5 @@ def _words(epoch: Epoch) -> str:
     pairs = [("loss", f"{epoch.loss:<8.4f}")]
     if epoch.validation_loss is not None:
         pairs.append(("valid loss", f"{epoch.validation_loss:<8.4f}"))
-    pairs += [(name, f"{number:.3f}") for name, number in epoch.metrics.items()]
+    pairs += [(printable(name), f"{number:.3f}") for name, number in epoch.metrics.items()]
     return "   ".join(f"{name} {text}" for name, text in pairs)

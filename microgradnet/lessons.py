@@ -23,16 +23,21 @@ import argparse
 import os
 import re
 import runpy
+import signal
 import sys
 import textwrap
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from microgradnet.drawing import put, render
 from microgradnet.engine import Value
+from microgradnet.errors import explained, wrong
 from microgradnet.naming import printable
+from microgradnet.nn import Module
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,22 +62,27 @@ class Lesson:
         self.reached = 0
         self.missed: list[str] = []
         self.written: list[Path] = []
+        self.stopped = False  # by Ctrl-C, after which fit() returns what was reached
         self.lacking: dict[type, tuple[Exception, list[str]]] = {}  # why there are no pictures
         self._column = ""
 
     # ---- figures -------------------------------------------------------------------------------
 
+    @explained
     def part(self, title: str, column: str = "published") -> None:
         """Begin a part; `column` says where its figures to reach come from."""
-        print(f"\n{title}", flush=True)
+        self._go_on()
+        print(f"\n{printable(title)}", flush=True)
         self._column = column
 
+    @explained
     def say(self, text: str) -> None:
         """Print lines, each wrapped to the width of a terminal."""
         for line in text.splitlines():
             indent = line[: len(line) - len(line.lstrip())]
             _wrapped(line, "", indent + "    ")
 
+    @explained
     def figure(
         self, name: str, published: Any, ours: Any, tolerance: float | None = None
     ) -> None:  # fmt: skip
@@ -82,14 +92,18 @@ class Lesson:
         its last digit; or a list of such, with a list of ours. Whole numbers are to be equal.
         """
         if isinstance(published, list | tuple):
+            if not isinstance(ours, list | tuple) or len(ours) != len(published):
+                raise wrong(name, f"{len(published)} figures, as published", ours, "give a list")
             for i, (one, our) in enumerate(zip(published, ours, strict=True)):
                 self.figure(f"{name}[{i}]", one, our, tolerance)
             return
         if tolerance is None:
             tolerance = _half_a_unit(name, published)
+        apart = abs(_number(name, published) - _number(name, ours))
         self._row(name, published, ours)
-        self._count(name, abs(float(published) - float(ours)) <= tolerance)
+        self._count(name, apart <= tolerance)
 
+    @explained
     def erratum(
         self, name: str, published: Any, ours: Any, correct: Any, why: str,
         tolerance: float | None = None,
@@ -100,17 +114,21 @@ class Lesson:
         """
         if tolerance is None:
             tolerance = _half_a_unit(name, correct)
+        there, here, right = (_number(name, v) for v in (published, ours, correct))
         self._row(name, published, ours)
         _wrapped(f"not to be reached: {why}", "    ")
-        apart = abs(float(published) - float(ours)) > tolerance
-        self._count(name, apart and abs(float(correct) - float(ours)) <= tolerance)
+        self._count(name, abs(there - here) > tolerance and abs(right - here) <= tolerance)
 
+    @explained
     def claim(self, text: str, holds: bool) -> None:
         """Print something that the source says, and count whether it holds."""
+        self._go_on()
         _wrapped(f"{'holds' if holds else 'DOES NOT HOLD'}: {text}", "  ")
         self._count(text, bool(holds), told=True)
 
     def _row(self, name: str, published: Any, ours: Any) -> None:
+        self._go_on()
+        name = printable(name)
         if self._column:
             print(f"{self._column:>51}{'ours':>18}{'difference':>11}")
             self._column = ""
@@ -128,6 +146,10 @@ class Lesson:
             name = ""
         print(f"  {name:<{room}}{columns}", flush=True)
 
+    def _go_on(self) -> None:
+        if self.stopped:
+            raise KeyboardInterrupt
+
     def _count(self, name: str, reached: bool, told: bool = False) -> None:
         if reached:
             self.reached += 1
@@ -138,20 +160,28 @@ class Lesson:
 
     # ---- pictures, progress --------------------------------------------------------------------
 
+    @explained
     def picture(
-        self, name: str, picture: "Value | Callable[[], Figure | bytes | str]", **options: Any
+        self,
+        name: str,
+        picture: "Value | Module | Callable[[], Figure | bytes | str]",
+        **options: Any,
     ) -> None:
         """Write a picture into the folder, or say at the end what it takes.
 
-        A Value is drawn with the options of draw(); a function makes a matplotlib Figure, or the
-        contents of the file. `name` has the suffix, but that of a Figure, which becomes two files.
+        A Value or model is drawn with the options of draw(); a function makes a matplotlib Figure,
+        or the contents of the file. `name` has the suffix, but that of a Figure: it becomes two
+        files.
         """
         path = self.folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            if isinstance(picture, Value):
+            if isinstance(picture, Value | Module):
                 self.written.append(render(picture, path, **options))
                 return
+            if not callable(picture):
+                rule = "a Value, a model, or a function that makes a picture"
+                raise wrong(name, rule, picture, "write lambda: ...", TypeError)
             made = picture()
         except (ImportError, RuntimeError) as error:  # matplotlib or dot is missing
             self.lacking.setdefault(type(error), (error, []))[1].append(name)
@@ -164,12 +194,15 @@ class Lesson:
 
             self.written += write(made, path)
 
+    @explained
     def progress(self, items: Iterable[T], what: str = "step", total: int = 0) -> Iterator[T]:
         """Yield the items, and print every two seconds how far it is; `total` where it has no len.
 
         On a terminal one line is written over; elsewhere they follow each other, ever more rarely.
         """
-        total = total or len(items)  # type: ignore[arg-type]
+        return self._told(iter(items), what, total or len(items))  # type: ignore[arg-type]
+
+    def _told(self, items: Iterator[T], what: str, total: int) -> Iterator[T]:
         terminal = sys.stdout.isatty()
         start = told = time.perf_counter()
         pause = SECONDS
@@ -200,6 +233,7 @@ class Lesson:
         print(f"all {self.reached} figures reached")
 
 
+@explained
 def run(
     main: Callable[[Lesson], None], checks: Sequence[Check] = (),
     arguments: Sequence[str] | None = None, **options: str,
@@ -208,6 +242,8 @@ def run(
 
     SystemExit where a figure is not reached, or an answer is wrong.
     """
+    if not hasattr(main, "__code__"):
+        raise wrong("run()", "a function main(lesson)", main, "write one", TypeError)
     file = Path(main.__code__.co_filename)
     if arguments is None:  # cells of a notebook have the command line of their kernel
         arguments = sys.argv[1:] if Path(sys.argv[0]).name == file.name else []
@@ -227,7 +263,8 @@ def run(
     try:
         if chosen["check"] is not None:
             sys.exit(check(checks, chosen["check"]))
-        main(lesson)
+        with _noticed(lesson):
+            main(lesson)
         if checks:
             print(f"\nexercises: {len(checks)}, told by --check, checked by --check answers.py")
         lesson.end()
@@ -238,6 +275,29 @@ def run(
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+@contextmanager
+def _noticed(lesson: Lesson) -> Iterator[None]:
+    # Ctrl-C ends a lesson, also where fit() takes it, and what follows has too few epochs.
+    def interrupt(*_: object) -> None:
+        lesson.stopped = True
+        raise KeyboardInterrupt
+
+    alone = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    here = alone and threading.current_thread() is threading.main_thread()
+    if here:
+        signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    except Exception:
+        lesson._go_on()
+        raise
+    finally:
+        if here:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
+    lesson._go_on()
+
+
+@explained
 def check(checks: Sequence[Check], file: str = "") -> int:
     """Say which answers in a Python file are right, without one what is asked; return the status.
 
@@ -266,11 +326,20 @@ def check(checks: Sequence[Check], file: str = "") -> int:
 # ---- what they are made of -----------------------------------------------------------------------
 
 
+def _number(name: str, figure: Any) -> float:
+    try:
+        return float(figure)
+    except (TypeError, ValueError):
+        remedy = "write 0.5 or '0.5'"
+        raise wrong(name, "a number, or its text", figure, remedy, TypeError) from None
+
+
 def _half_a_unit(name: str, published: Any) -> float:
     if isinstance(published, int):
         return 0.0
     if not isinstance(published, str):
-        raise TypeError(f"{name} takes a tolerance, or the text of the figure, not {published!r}")
+        rule = "a tolerance, or the text of the figure"
+        raise wrong(name, rule, published, "give its text", TypeError)
     mantissa, _, exponent = published.lower().partition("e")
     decimals = len(mantissa.partition(".")[2])
     return 0.500001 * 10.0 ** (int(exponent or 0) - decimals)

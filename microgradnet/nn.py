@@ -14,7 +14,7 @@ import random
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from microgradnet.engine import Value, as_number, as_value, zero_grad
+from microgradnet.engine import Value, as_number, as_value, assign, zero_grad
 from microgradnet.operations import OPERATIONS, Operand
 
 Seed = int | random.Random | None
@@ -69,9 +69,7 @@ class Module:
                 f"load_state_dict() takes the parameters of this model; missing: "
                 f"{_some(missing)}; not in the model: {_some(unknown)}"
             )
-        numbers = {path: as_number(state[path]) for path in named}
-        for path, p in named.items():
-            p.data = numbers[path]
+        assign(list(named.values()), data=[as_number(state[path]) for path in named])
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}()"

@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Iterable
 
 from microgradnet.bfgs import BFGS
-from microgradnet.engine import Value, zero_grad
+from microgradnet.engine import Value, assign, zero_grad
 from microgradnet.parameters import leaves, not_negative
 
 __all__ = ["BFGS", "SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm", "clip_grad_value"]
@@ -43,14 +43,23 @@ class Optimizer:
         return self.lr(self.steps) if callable(self.lr) else self.lr
 
     def step(self) -> None:
-        """Move every parameter once."""
-        new = self.moved([p.data for p in self.parameters], [p.grad for p in self.parameters])
-        for p, data in zip(self.parameters, new, strict=True):
-            p.data = data
-        self.steps += 1
+        """Move every parameter once; after an error, or Ctrl-C, none is moved."""
+        before, numbers = vars(self).copy(), [p.data for p in self.parameters]
+        try:
+            new = self.moved(numbers, [p.grad for p in self.parameters])
+            for p, data in zip(self.parameters, new, strict=True):
+                p.data = data
+            self.steps += 1
+        except BaseException:
+            vars(self).update(before)
+            assign(self.parameters, data=numbers)
+            raise
 
     def moved(self, numbers: list[float], gradients: list[float]) -> list[float]:
-        """Return where the next step takes the numbers, and remember what the rule needs."""
+        """Return where the next step takes the numbers, and remember what the rule needs.
+
+        What is remembered becomes a new list, and no list is changed: so a step can be undone.
+        """
         raise NotImplementedError(f"{type(self).__name__} has no rule; define moved()")
 
     def zero_grad(self) -> None:
@@ -156,21 +165,23 @@ class AdamW(Adam):
 def clip_grad_norm(parameters: Iterable[Value], maximum: float) -> float:
     """Scale the gradients together so that their norm is at most `maximum`; return the norm before.
 
-    The factor is maximum / (norm + 1e-6) where that is below 1, as in PyTorch.
+    The factor is maximum / (norm + 1e-6) where that is below 1, as in PyTorch. Ctrl-C comes before
+    all are scaled, or after.
     """
     not_negative(maximum=maximum)
     parameters = list(parameters)
     norm = math.sqrt(math.fsum(p.grad * p.grad for p in parameters))
     factor = maximum / (norm + 1e-6)
     if factor < 1.0:
-        for p in parameters:
-            p.grad *= factor
+        assign(parameters, grad=[p.grad * factor for p in parameters])
     return norm
 
 
 def clip_grad_value(parameters: Iterable[Value], maximum: float) -> None:
-    """Move each gradient into the range from -maximum to maximum; nan stays nan."""
+    """Move each gradient into the range from -maximum to maximum; nan stays nan.
+
+    Ctrl-C comes before all are moved, or after.
+    """
     not_negative(maximum=maximum)
-    for p in parameters:
-        if abs(p.grad) > maximum:
-            p.grad = math.copysign(maximum, p.grad)
+    large = [p for p in parameters if abs(p.grad) > maximum]
+    assign(large, grad=[math.copysign(maximum, p.grad) for p in large])

@@ -157,6 +157,9 @@ class Gradients:
                     if isinstance(result, str):
                         if result in lacking and carriers:
                             later.append(index)
+                        elif result in lacking:  # they came meanwhile; if not, it says so again
+                            lacking.remove(result)
+                            todo.append(index)
                         else:
                             lacking.add(result)
                             carriers.add(index)

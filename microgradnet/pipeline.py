@@ -14,9 +14,11 @@ from typing import Any
 from microgradnet import functional, nn
 from microgradnet.compiling import Program, compile
 from microgradnet.engine import as_number
+from microgradnet.errors import explained, show, wrong
 from microgradnet.operations import Operand
 from microgradnet.scalars import sigmoid
 from microgradnet.tables import Encoding, Frame
+from microgradnet.tracing import LOCK
 
 Rows = Sequence[Sequence[float]]
 
@@ -32,36 +34,41 @@ class Pipeline(nn.Module):
     was standardised. ValueError where they do not fit each other.
     """
 
+    @explained
     def __init__(
         self, encoding: Encoding | None, model: nn.MLP, classes: Sequence[str] | None = None,
         target: str = "target", scale: Sequence[float] = (0.0, 1.0),
     ) -> None:  # fmt: skip
         if not isinstance(encoding, Encoding | None) or not isinstance(model, nn.MLP):
-            rule = f"an Encoding or None, then an nn.MLP, not {encoding!r} and {model!r}"
+            rule = f"an Encoding or None, then an nn.MLP, not {show(encoding)} and {show(model)}"
             raise TypeError(f"Pipeline() takes {rule}; give these")
         if not isinstance(target, str) or not target:
-            raise ValueError(f"target takes the name of a column, not {target!r}; name it")
+            raise ValueError(f"target takes the name of a column, not {show(target)}; name it")
         self.encoding, self.model, self.target = encoding, model, target
         self.classes = None if classes is None else _names(classes, model.sizes[-1])
         self.scale = _scale(scale)
         if classes is None and model.sizes[-1] != 1:
-            raise ValueError(f"model takes 1 output without classes, not {model!r}; name them")
+            raise ValueError(f"model takes 1 output without classes, not {show(model)}; name them")
         if classes is not None and self.scale != (0.0, 1.0):
-            raise ValueError(f"scale is for a number as target, not {scale!r} of classes; drop it")
+            rule = f"scale is for a number as target, not {show(scale)} of classes"
+            raise ValueError(f"{rule}; drop it")
         if encoding is not None and len(encoding.inputs) != model.sizes[0]:
-            rule = f"model takes the {len(encoding.inputs)} inputs of the encoding, not {model!r}"
-            raise ValueError(f"{rule}; make it for {brief(encoding.inputs)}")
+            rule = f"the {len(encoding.inputs)} inputs of the encoding"
+            raise wrong("model", rule, model, f"make it for {brief(encoding.inputs)}")
         self._program: Program | None = None
         self._answered = 0  # rows, by which a program becomes worth its while
 
+    @explained
     def __call__(self, x: Sequence[Operand], masks: Sequence[Operand] | None = None) -> Any:
         """Return the model's outputs, as Values, for one row that is encoded already."""
         return self.model(x) if masks is None else self.model(x, masks)
 
+    @explained
     def masks(self, rng: random.Random) -> list[float]:
         """Return the masks of the model's dropout for one row; see MLP."""
         return self.model.masks(rng)
 
+    @explained
     def predict(self, rows: Frame | Rows) -> list[Any]:
         """Return the answer for each row: the name of its most probable class, or a number.
 
@@ -76,6 +83,7 @@ class Pipeline(nn.Module):
             return [self.classes[logit > 0.0] for (logit,) in outputs]
         return [self.classes[max(range(len(row)), key=row.__getitem__)] for row in outputs]
 
+    @explained
     def probabilities(self, rows: Frame | Rows) -> list[list[float]]:
         """Return the probabilities of the classes, in their order, for each row; see `predict`."""
         if self.classes is None:
@@ -87,6 +95,7 @@ class Pipeline(nn.Module):
         many = len(outputs) > 2 * FEW
         return list(map(compile(functional.softmax) if many else functional.softmax, outputs))
 
+    @explained
     def outputs(self, rows: Frame | Rows) -> list[list[float]]:
         """Return the model's outputs for each row: logits, or one number, standardised.
 
@@ -98,13 +107,17 @@ class Pipeline(nn.Module):
         if self._program is None and self._answered > FEW:
             self._program = compile(self.model)
         program = self._program
-        found = program.map((x,) for x in encoded) if program else map(self.model, encoded)
+        if program:
+            found: list[Any] = program.map((x,) for x in encoded)
+        else:
+            with LOCK:  # another thread may be compiling the model
+                found = list(map(self.model, encoded))
         return [[float(output)] if one else list(map(float, output)) for output in found]
 
     def _encoded(self, rows: Frame | Rows) -> list[list[float]]:
         if isinstance(rows, Frame):
             if self.encoding is None:
-                raise TypeError(f"{self!r} takes rows of numbers, not {rows!r}; fit an Encoding")
+                raise wrong(repr(self), "rows of numbers", rows, "fit an Encoding", TypeError)
             return self.encoding.transform(rows)
         if self.encoding is not None:
             raise TypeError(f"{self!r} takes a Frame, not {brief(rows)}; use read_frame()")
@@ -150,5 +163,5 @@ def _names(classes: Sequence[str], width: int) -> list[str]:
 def _scale(scale: Sequence[float]) -> tuple[float, float]:
     numbers = tuple(map(as_number, scale))
     if len(numbers) != 2 or not 0.0 < numbers[1] < math.inf or not math.isfinite(numbers[0]):
-        raise ValueError(f"scale takes a mean and a deviation above 0, not {scale!r}; check them")
+        raise wrong("scale", "a mean and a deviation above 0", scale, "check them")
     return numbers

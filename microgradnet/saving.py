@@ -42,7 +42,9 @@ from typing import Any
 
 from microgradnet import nn
 from microgradnet.engine import as_number
+from microgradnet.errors import explained, show
 from microgradnet.exchanging import architecture, from_torch, to_torch
+from microgradnet.naming import printable
 from microgradnet.pipeline import Pipeline
 from microgradnet.tables import Encoding
 
@@ -62,6 +64,7 @@ WHOLE = "take a copy that is whole"
 LARGEST = 2**53  # up to here a whole number is a float, to the bit
 
 
+@explained
 def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
     """Write a Neuron, Layer, MLP or Pipeline to a file, which `load` reads.
 
@@ -71,17 +74,18 @@ def save(model: nn.Module, path: str | os.PathLike[str]) -> None:
     ValueError for parameters that are not finite, OSError where nothing can be written.
     """
     text = _text(_document(model)) + "\n"
-    with _explained(f"save() takes a file that can be written, not {os.fspath(path)!r}"):
+    with _explained(f"save() takes a file that can be written, not {show(os.fspath(path))}"):
         replaced(os.path.realpath(path), text.encode("utf-8", "backslashreplace"))
 
 
+@explained
 def load(path: str | os.PathLike[str]) -> Any:
     """Return the Neuron, Layer, MLP or Pipeline in a file of `save`, with the same bits.
 
     OSError where the file cannot be read; ValueError where it is no such file, is not whole, was
     changed, or is of a newer version.
     """
-    name = repr(os.fspath(path))
+    name = show(os.fspath(path))
     with _explained(f"load() takes a file that can be read, not {name}"), open(path, "rb") as file:
         raw = file.read(100)
         if _begins(raw):  # what does not may be endless, as /dev/zero is
@@ -92,7 +96,8 @@ def load(path: str | os.PathLike[str]) -> Any:
         reason, remedy = "it is nested too deep", WHOLE
     except ValueError as error:
         reason, remedy = (*error.args, WHOLE)[:2]  # an error with its own remedy has two
-    raise ValueError(f"load() takes a file of save(), not {name}: {reason:.600}; {remedy}")
+    reason = printable(reason)[:300]  # it may have names out of the file
+    raise ValueError(f"load() takes a file of save(), not {name}: {reason}; {remedy}")
 
 
 # ---- a model as text ---------------------------------------------------------------------------
@@ -157,7 +162,7 @@ def replaced(path: str, data: bytes) -> None:
             os.chmod(part, mode)
         os.replace(part, path)
     finally:
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             os.unlink(part)
 
 

@@ -10,8 +10,10 @@ import gc
 import linecache
 import sys
 import threading
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import starmap
 from typing import Any
 
 from microgradnet.calculus import flatten, rebuild, recording
@@ -96,14 +98,15 @@ def trace(
         list(inputs), iter([next(remaining) if varies(v) else v for v in flatten(list(inputs))])
     )
     plain = [p for p in parameters if p.__class__ is Value]
+    # In one step, in C: Ctrl-C, which may come at any moment, leaves none of them traced.
+    back = starmap(setattr, [(p, "__class__", Value) for p in plain])
     with LOCK, recording():
         try:
             for p in plain:
                 p.__class__ = Traced
             return f(*arguments), leaves
         finally:
-            for p in plain:
-                p.__class__ = Value
+            deque(back, maxlen=0)
 
 
 @contextmanager
@@ -114,8 +117,8 @@ def alone() -> Iterator[None]:
     """
     with LOCK:
         enabled = gc.isenabled()
-        gc.disable()
         try:
+            gc.disable()
             yield
         finally:
             if enabled:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 from microgradnet import losses, nn
 from microgradnet.compiling import compile
 from microgradnet.data import one_hot, split
-from microgradnet.engine import Value, as_value
+from microgradnet.engine import Value, as_value, assign
 from microgradnet.explaining import anomaly
 from microgradnet.history import PROGRESS, Epoch, History
 from microgradnet.optim import Adam, Optimizer
@@ -82,7 +82,8 @@ def fit(
     The loss is compiled, and gives the bits of the eager loss; `compiled=False` is for models that
     decide anew for every row. Ctrl-C ends the training, and what was reached is returned. A loss or
     gradient that is not finite is a ValueError with the report of `anomaly`, and the parameters are
-    those before that step.
+    those before that step. However it ends, by any error too, the parameters, their gradients and
+    the optimizer are those after the last step that was whole, and the History has whole epochs.
     """
     rows = list(rows)
     if not rows:
@@ -236,19 +237,22 @@ class _Training:
                 gradient = [g + m for g, m in zip(gradient, more, strict=True)]
                 if not math.isfinite(sum(gradient)):
                     raise self._fault("the gradient of the penalty", number)
-            rate = self.optimizer.rate()
-            numbers = self.optimizer.moved(self.numbers, gradient)
-            if not math.isfinite(sum(numbers)):
-                raise self._fault("a parameter after the step", number)
-            self.rate, self.gradient, self.numbers = rate, gradient, numbers
-            self.optimizer.steps += 1
+            before, rate = vars(self.optimizer).copy(), self.optimizer.rate()
+            try:
+                numbers = self.optimizer.moved(self.numbers, gradient)
+                if not math.isfinite(sum(numbers)):
+                    raise self._fault("a parameter after the step", number)
+                self.optimizer.steps += 1
+                self.rate, self.gradient, self.numbers = rate, gradient, numbers
+            except BaseException:  # of a step that was not taken, the optimizer remembers nothing
+                vars(self.optimizer).update(before)
+                raise
         self.write()
         return total / len(order)
 
     def write(self) -> None:
         """Give the parameters the numbers, and their mean gradient of the last batch."""
-        for p, number, g in zip(self.parameters, self.numbers, self.gradient, strict=True):
-            p.data, p.grad = number, g
+        assign(self.parameters, data=self.numbers, grad=self.gradient)
 
     def norms(self) -> dict[str, float]:
         """Return the norm of the last gradient for each layer."""

@@ -51,7 +51,7 @@ def test_lists_are_compared_number_by_number(lesson) -> None:
     """Each has its row and its index; two lengths are an error."""
     lesson.figure("w", ["0.1", "0.2"], [0.1, 0.3])
     assert (lesson.reached, lesson.missed) == (1, ["w[1]"])
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="w takes 2 figures"):
         lesson.figure("w", ["0.1", "0.2"], [0.1])
 
 
@@ -202,3 +202,23 @@ def test_a_reader_who_has_seen_enough_ends_a_lesson(tmp_path) -> None:
         lesson.stdout.close()
         assert lesson.stderr.read() == ""
     assert lesson.returncode == 0
+
+
+def test_ctrl_c_ends_a_lesson_whose_training_takes_it(tmp_path) -> None:
+    """fit() returns what was reached; the lesson, which would miss its figures, says stopped."""
+    file = tmp_path / "lesson.py"
+    file.write_text(
+        "import os, signal\n"
+        "from microgradnet import fit, losses, nn\n"
+        "from microgradnet.lessons import run\n"
+        "def main(lesson):\n"
+        "    model, rows = nn.MLP(1, [1], seed=0), [([1.0], 1.0)]\n"
+        "    def stop(epoch): os.kill(os.getpid(), signal.SIGINT)\n"
+        "    history = fit(model, losses.mean_squared_error, rows, callbacks=stop)\n"
+        "    assert history.stopped == 'interrupted'\n"
+        "    lesson.figure('epochs', 100, len(history))\n"
+        "run(main)\n",
+        encoding="utf-8",
+    )
+    done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nstopped\n")
