@@ -16,19 +16,25 @@ call. Everything else (int, str, bool, None: a class index, a token) is fixed, a
 its own. The numbers of parameters, and of other Values that the loss finds outside, are read at
 each call. In PyTorch this is torch.compile; here the result is a file that can be read, and stepped
 through in a debugger.
+
+Threads can share a program. While one of them traces, for inputs of a new shape, the parameters
+have no numbers: programs wait for it, and nothing else may use or pickle them meanwhile.
 """
 
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from copy import copy
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from microgradnet import shapes
 from microgradnet.calculus import flatten, rebuild
-from microgradnet.engine import Value, topological_order
+from microgradnet.engine import Value, assign, topological_order
 from microgradnet.generated import annotate, loaded
+from microgradnet.naming import printable
 from microgradnet.parameters import leaves
 from microgradnet.printing import Printer
-from microgradnet.tracing import alone, trace, varies
+from microgradnet.tracing import LOCK, alone, trace, varies
 
 MANY = 64  # programs of one function, past which something that varies is fixed by mistake
 
@@ -61,14 +67,14 @@ class Program:
             raise TypeError(f"compile() takes a function, not {f!r}; write lambda x: ...")
         self.parameters = leaves("compile()", parameters, least=0)
         self._f: Callable[..., Any] | None = f
-        self._name = getattr(f, "__name__", type(f).__name__)
+        self._name = printable(str(getattr(f, "__name__", type(f).__name__)))
         self._variants: dict[Hashable, _Variant] = {}
 
     def __call__(self, *inputs: Any) -> Any:
         variant, inputs = self._variant(inputs)
         if not self.parameters:
             return variant.run("value", variant.numbers([]), inputs)
-        numbers = variant.numbers([p.data for p in self.parameters])
+        numbers = variant.numbers(_data(self.parameters))
         loss, gradient = variant.run("value_and_grad", numbers, inputs)
         for p, g in zip(self.parameters, gradient, strict=True):
             p.grad += g
@@ -88,12 +94,18 @@ class Program:
         """Return the sum of the losses of rows of inputs, and add their gradients to `grad`.
 
         The loop runs inside the compiled function. The bits are those of one call after another.
+        After an error, or Ctrl-C, no gradient is changed.
         """
         self._needs_parameters("over")
-        numbers = [p.data for p in self.parameters]
-        total, gradient = self.sums(numbers, rows, [p.grad for p in self.parameters])
-        for p, g in zip(self.parameters, gradient, strict=True):
-            p.grad = g
+        numbers = _data(self.parameters)
+        before = [p.grad for p in self.parameters]
+        total, gradient = self.sums(numbers, rows, before)
+        try:
+            for p, g in zip(self.parameters, gradient, strict=True):
+                p.grad = g
+        except BaseException:  # Ctrl-C: all of them, or none
+            assign(self.parameters, grad=before)
+            raise
         return total
 
     def sums(
@@ -151,7 +163,7 @@ class Program:
     @property
     def source(self) -> str:
         """The text of the programs made so far; "" before the first call."""
-        return "\n\n".join(variant.source for variant in self._variants.values())
+        return "\n\n".join(variant.source for variant in list(self._variants.values()))
 
     def cache_info(self) -> CacheInfo:
         """Return how many programs there are, and for how many shapes of the inputs."""
@@ -197,7 +209,8 @@ class Program:
             plain = inputs  # as it is: over() need not copy its rows
         if key not in self._variants:
             with alone():
-                self._variants[key] = self._traced(inputs, plain)
+                if key not in self._variants:  # still, where another thread was here
+                    self._variants[key] = self._traced(inputs, plain)
             if len(self._variants) == MANY + 1:
                 warnings.warn(
                     f"{self._name} has more than {MANY} programs, one for each int, str or shape "
@@ -252,8 +265,7 @@ class Program:
             found = [variant.run("value_and_grad", numbers, inputs)[0]]
         else:
             found = list(flatten(variant.run("value", numbers, inputs)))
-        for ours, theirs in zip(found, flatten(expected), strict=True):
-            number = float(theirs)
+        for ours, number in zip_longest(found, map(float, flatten(expected))):
             if ours != number and not (ours != ours and number != number):
                 raise ValueError(
                     f"compile() takes a function of its inputs alone, and {self._name} gave "
@@ -282,7 +294,7 @@ class _Variant:
 
     def numbers(self, numbers: Sequence[float]) -> Sequence[float]:
         """Return the numbers of the parameters, followed by those of the captured Values."""
-        return [*numbers, *(v.data for v in self.captured)] if self.captured else numbers
+        return [*numbers, *_data(self.captured)] if self.captured else numbers
 
     def run(self, kind: str, *arguments: Any) -> Any:
         """Run one of the functions: value, value_and_grad or over."""
@@ -296,9 +308,9 @@ class _Variant:
     def made(self, kind: str) -> Callable[..., Any]:
         """Return a function, printed and compiled."""
         if kind not in self.texts:
-            assert self.printer is not None
             printers = {"value": "value", "value_and_grad": "once", "over": "over"}
-            self.texts[kind] = getattr(self.printer, printers[kind])()
+            # A printer of its own: two threads may want two texts at once.
+            self.texts[kind] = getattr(copy(self.printer), printers[kind])()
         function = self.functions[kind] = loaded(self.texts[kind], kind, self.name)
         return function
 
@@ -312,6 +324,15 @@ class _Variant:
             if self.printer and self.printer.parameters and kind not in self.texts:
                 self.made(kind)
         return {**self.__dict__, "printer": None, "functions": {}}
+
+
+def _data(values: Sequence[Value]) -> list[float]:
+    # Where a thread traces them, another one waits: meanwhile they have no numbers.
+    try:
+        return [v.data for v in values]
+    except TypeError:
+        with LOCK:
+            return [v.data for v in values]
 
 
 def _everything(tree: Any) -> dict[Value, None]:

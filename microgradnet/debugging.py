@@ -262,7 +262,8 @@ class Debugger(Prompt):
         import linecache
 
         file, number, function = v.line
-        self.say(f"{self.name(v)} was made in {printable(file)}, line {number}, in {function}")
+        where = f"{printable(file)}, line {number}, in {printable(function)}"
+        self.say(f"{self.name(v)} was made in {where}")
         for i in range(max(1, number - 3), number + 4):
             if text := linecache.getline(file, i).rstrip().expandtabs():
                 self.say(self.cut(f"{'->' if i == number else '  '}{i:>4}  {printable(text)}"))

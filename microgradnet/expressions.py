@@ -14,6 +14,7 @@ import ast
 import math
 import operator
 import re
+import threading
 import unicodedata
 import warnings
 from collections.abc import Callable, Mapping
@@ -47,6 +48,7 @@ FIELDS = ("number", "local", "upstream", "contribution", "before", "after")
 PREFIX = re.compile(rf"(?<![\w.])step\.(?=(?:{'|'.join(FIELDS)})\b)")  # of a field, as in Python
 GRADIENTS = ("grad", "gradient")  # people write for `after`
 EQUALS = re.compile("(?<![<>=!])=(?!=)")  # that is one alone
+QUIET = threading.Lock()  # what warnings are shown is a global setting of Python
 
 
 def expression(text: str, numbers: Mapping[str, float]) -> tuple[Value, dict[str, Value]]:
@@ -152,7 +154,7 @@ def _parsed(text: str, conditions: bool = False) -> ast.Module:
             f"{kind} has at most {LONGEST:,} characters, not {len(text):,}; shorten it"
         )
     try:
-        with warnings.catch_warnings():
+        with QUIET, warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of Python, about what is refused below
             module = ast.parse(text.strip())
     except SyntaxError as error:

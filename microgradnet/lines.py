@@ -14,12 +14,14 @@ import linecache
 import os
 import sys
 import threading
+from functools import lru_cache
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, NamedTuple
 
 from microgradnet import scalars
 from microgradnet.engine import Label, Value
+from microgradnet.naming import printable
 from microgradnet.operations import RUNTIME
 
 PACKAGE = str(Path(__file__).parent) + os.sep
@@ -40,7 +42,7 @@ class Line(NamedTuple):
 
     def __str__(self) -> str:
         code = f": {self.text}" if self.text else ""
-        return f"{Path(self.file).name}:{self.number} in {self.function}{code}"
+        return printable(f"{Path(self.file).name}:{self.number} in {self.function}{code}")
 
 
 def user_frame(frame: FrameType) -> FrameType:
@@ -93,15 +95,22 @@ def _switch() -> None:
 
 def _new(cls: type[Value]) -> Value:
     z = object.__new__(cls)
-    z._label = Label("", _line())
+    z._label = _label()
     return z
 
 
 def _init(self: Value, *arguments: Any, **options: Any) -> None:
     _INIT(self, *arguments, **options)
-    self._label = Label(self.label, _line())
+    unnamed = _label()
+    self._label = Label(self.label, unnamed.line) if self.label else unnamed
 
 
-def _line() -> Line:
+def _label() -> Label:
     frame = user_frame(sys._getframe(2))
-    return Line(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+    return _made(frame.f_code.co_filename, frame.f_lineno, frame.f_code.co_name)
+
+
+@lru_cache(10_000)
+def _made(file: str, number: int, function: str) -> Label:
+    # One for all Values of a line of code: 500 bytes less for each of them.
+    return Label("", Line(file, number, function))

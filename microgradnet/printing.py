@@ -19,18 +19,19 @@ is one expression, the sum over its consumers in backward's order; what is used 
 is used; and what an inactive relu, max or clip would pass on stands inside an `if`.
 """
 
+import ast
 import itertools
 import keyword
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 from microgradnet import scalars
 from microgradnet.calculus import flatten, rebuild
 from microgradnet.engine import Value, as_value
-from microgradnet.operations import GATES, OPERATIONS
+from microgradnet.operations import OPERATIONS
 from microgradnet.scheduling import Block, Edge, Schedule, letters, operand
 
 DEPTH = 60  # operations nested in one expression: Python's compiler recurses into them
@@ -48,6 +49,7 @@ RESERVED = {
     *vars(scalars),
 }
 WORD = re.compile(r"[A-Za-z_]\w*")
+FAILING = re.compile(r"/|\*\*|\w\(")  # a quotient, a power, a call: what can raise
 CALL = re.compile(r"\w+\(\{x\}(, \{y\})?\)")
 
 # How strongly an expression binds. An infix operation: what its operands need, and what it gives.
@@ -90,8 +92,7 @@ class Printer:
         self.parameters, self.captured = list(parameters), list(captured)
         names = (name for name in WORD.findall(pattern) if name != "_")
         self.inputs = dict(zip(inputs, names, strict=True))
-        leaves = [*self.inputs, *self.captured]
-        self.plan = Schedule(self.outputs, self.parameters, leaves)
+        self.plan = Schedule(self.outputs, self.parameters, self.inputs, self.captured)
 
     # ---- expressions ---------------------------------------------------------------------------
 
@@ -112,7 +113,7 @@ class Printer:
 
     def _text(self, v: Value) -> Text:
         if v in self.plan.constants:
-            number = repr(self.plan.constants[v])
+            number = repr(float(self.plan.constants[v]))  # NumPy's floats show themselves otherwise
             self.used.update({"inf", "nan"} & {number.lstrip("-")})
             return Text(number, PRODUCT if number[0] == "-" else ATOM)
         return self.texts[self.plan.same.get(v, v)]
@@ -166,11 +167,6 @@ class Printer:
             return _times(Text("-1.0"), g)
         if edge.block.gate is edge:
             return g if partial == "step({x})" else _times(g, self.factors[edge])
-        if partial in GATES:  # a kink without a block of its own
-            side = self._name("side")
-            part = _times(g, Text(side)).text
-            local = self._filled(partial, edge.z)
-            return Text(f"({part} if ({side} := {local}) else 0.0)", ATOM, g.depth + 1)
         if partial in ("{x}", "{y}", "{z}"):
             return _times(g, self._text(operand(edge.z, partial[1])))
         if partial == "slope({x}, {y})" and (exponent := self._whole(edge.z)):
@@ -181,9 +177,8 @@ class Printer:
         local = self._filled(partial, edge.z)
         return _times(g, Text(local, ATOM if CALL.fullmatch(partial) else OTHER, 1))
 
-    def _sum(self, v: Value, lines: list[str], keep: bool = False) -> Text:
-        # The gradient as one expression, which gets a name where it is to be kept; a long one in
-        # several lines, added in the same order.
+    def _sum(self, v: Value, lines: list[str]) -> Text:
+        # The gradient as one expression; a long one in several lines, added in the same order.
         total: Text | None = Text("1.0") if v is self.outputs[0] else None
         for edge in self.plan.edges.get(v, ()):
             part = self._contribution(edge)
@@ -194,8 +189,7 @@ class Printer:
                 total = Text(f"{total.within(ADDITION)} + {part.within(PRODUCT)}", ADDITION, depth)
             if total.depth >= DEPTH:
                 total = self._kept(total, v, lines)
-        total = total or Text("0.0")
-        return self._kept(total, v, lines) if keep and not total.atom() else total
+        return total or Text("0.0")
 
     def _kept(self, text: Text, v: Value, lines: list[str]) -> Text:
         of = self._text(v).text if self._text(v).atom() else ""
@@ -236,7 +230,12 @@ class Printer:
         lines: list[str] = []
         pulls = self.plan.pulls[z]
         if z not in self.plan.summed:
-            self.gradients[z] = self._sum(z, lines, keep=len(pulls) > 1)
+            total = self._sum(z, lines)
+            # As in backward, a closed gate hides no error of what comes before it.
+            hidden = pulls[0].block is not block and FAILING.search(total.text)
+            if (len(pulls) > 1 or hidden) and not total.atom():
+                total = self._kept(total, z, lines)
+            self.gradients[z] = total
         return lines + self._scatter([edge for edge in pulls if edge.block is block])
 
     def _scatter(self, edges: Sequence[Edge]) -> list[str]:
@@ -309,6 +308,7 @@ class Printer:
 
     def value(self) -> str:
         """Return the text of value(parameters, inputs) -> the result, in its own shape."""
+        _refuse_unwritable(self.output)
         self._begin()
         body = [*self._unpacked("parameters"), f"{self.pattern} = inputs", *self._forward()]
         names = rebuild(self.output, (Bare(self._text(v).text) for v in self.outputs))
@@ -344,6 +344,24 @@ class Bare(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+def _refuse_unwritable(output: Any) -> None:
+    # A result is printed: its lists, tuples and dicts have to be what their text says.
+    remedy = "give lists, tuples and dicts of text or numbers, and make others of the result"
+    if isinstance(output, tuple) and hasattr(output, "_fields"):
+        raise TypeError(f"a compiled function gives no {type(output).__name__}; {remedy}")
+    if isinstance(output, Mapping):
+        for key in output:
+            try:
+                written = ast.literal_eval(repr(key)) == key
+            except (ValueError, SyntaxError):
+                written = False
+            if not written:
+                raise TypeError(f"a compiled function gives no dict with a key {key!r}; {remedy}")
+        output = list(output.values())
+    for part in output if isinstance(output, list | tuple) else ():
+        _refuse_unwritable(part)
 
 
 @cache

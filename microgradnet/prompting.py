@@ -28,6 +28,8 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, ClassVar
 
+from microgradnet.naming import printable
+
 
 class Prompt(cmd.Cmd):
     """Commands from a terminal, a pipe or a file-like `stdin`, until its end, Ctrl-C or quit."""
@@ -155,4 +157,4 @@ def told(error: BaseException) -> str:
     """Return an error and its notes in one line."""
     overflow = isinstance(error, OverflowError) and len(error.args) == 2  # (34, "Numerical ...")
     parts = [str(error.args[1] if overflow else error), *getattr(error, "__notes__", [])]
-    return "; ".join(" ".join(part.split()) for part in parts)
+    return "; ".join(printable(" ".join(part.split())) for part in parts if part.strip())
