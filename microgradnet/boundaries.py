@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, SupportsIndex
 from microgradnet.canvas import COLOURS, INK, add_legend, add_names, cut, new_figure, spaced
 from microgradnet.compiling import Program, compile
 from microgradnet.engine import Value
+from microgradnet.errors import explained, is_real, wrong
 from microgradnet.nn import Module
 from microgradnet.pipeline import Pipeline
 from microgradnet.plotting import check_points, class_index, limits
@@ -23,12 +24,14 @@ from microgradnet.reading import Frame
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+WHO = "decision_boundary()"
 MARKERS = "os^DvPX*<>"  # of class 0, 1, ...
 TINY = 1e-12  # how far ahead the first of equal classes is
 
 Answer = int | float | list[float]  # the index of a class, a probability of class 1, scores
 
 
+@explained
 def decision_boundary(
     classify: Callable[[list[float]], Any], points: Sequence[Sequence[float]],
     targets: Sequence[SupportsIndex], classes: Sequence[str] | None = None,
@@ -52,20 +55,19 @@ def decision_boundary(
     `lambda point: program(scaler.transform([point])[0])`. A point that is classified wrong has a
     ring. ValueError for more than ten classes, and where points, targets or answers are not such.
     """
-    what = "decision_boundary()"
-    check_points(what, points, targets)
+    check_points(WHO, points, targets, classes)
     if isinstance(classify, Pipeline):
         classes = classes or classify.classes
         if classify.encoding is not None:
             features = features or [column.name for column in classify.encoding.columns]
     axis = ["x", "y"] if features is None else list(features)
     if len(axis) != 2:
-        raise ValueError(f"{what} takes the names of two features, not {features!r}")
+        raise wrong(WHO, "the names of two features", features, "name both columns")
     places = [[float(x), float(y)] for x, y in points]
     ends = [limits(column) for column in zip(*places, strict=True)]
-    xs, ys = (spaced(what, end, resolution) for end in ends)
+    xs, ys = (spaced(WHO, end, resolution) for end in ends)
     true = [_class(target) for target in targets]
-    figure = new_figure(what, 8.0, 5.0)
+    figure = new_figure(WHO, 8.0, 5.0)
     answers = _answers(classify, [*places, *([x, y] for y in ys for x in xs)])
     scores = _scores(answers, true)
     found = [row.index(max(row)) for row in scores]
@@ -87,12 +89,12 @@ def decision_boundary(
         )  # fmt: skip
         entries.append((drawn, names[k]))
     pairs = zip(places, true, found[: len(places)], strict=True)
-    wrong = [place for place, target, k in pairs if target != k]
+    missed = [place for place, target, k in pairs if target != k]
     (drawn,) = axes.plot(
-        [x for x, _ in wrong], [y for _, y in wrong], "o", markersize=11, markerfacecolor="none",
+        [x for x, _ in missed], [y for _, y in missed], "o", markersize=11, markerfacecolor="none",
         markeredgecolor=INK, markeredgewidth=1.5,
     )  # fmt: skip
-    entries.append((drawn, f"wrong: {len(wrong)} of {len(places)}"))
+    entries.append((drawn, f"wrong: {len(missed)} of {len(places)}"))
     add_legend(figure, entries)
     axes.set(xlim=ends[0], ylim=ends[1])
     add_names(axes, title, *axis)
@@ -117,14 +119,16 @@ def _answers(classify: Any, places: list[list[float]]) -> list[Answer]:
             answers.append([float(v) for v in answer])
         elif hasattr(answer, "__index__"):
             answers.append(_class(answer))
-        else:
+        elif is_real(answer):
             answers.append([0.0, float(answer)] if signed else float(answer))
+        else:
+            raise wrong(WHO, "a function that gives a class", answer, "end it with return")
     return answers
 
 
 def _piped(pipeline: Pipeline, places: list[list[float]]) -> list[Answer]:
     if pipeline.classes is None:
-        raise ValueError(f"decision_boundary() takes a Pipeline of classes, not {pipeline!r}")
+        raise wrong(WHO, "a Pipeline of classes", pipeline, "draw curves of numbers")
     rows: Any = places
     if pipeline.encoding is not None:
         texts = [[repr(x), repr(y)] for x, y in places]
@@ -148,22 +152,21 @@ def _scores(answers: list[Answer], true: list[int]) -> list[list[float]]:
         elif 0.0 <= answer <= 1.0:
             scores.append([1.0 - answer, answer])
         else:
-            raise ValueError(
-                f"decision_boundary() takes a probability from 0 to 1, not {answer!r}; give the "
-                "class index, such as int(score > 0), or the sigmoid of a logit"
-            )
+            remedy = "give the class index, such as int(score > 0), or the sigmoid of a logit"
+            raise wrong(WHO, "a probability from 0 to 1", answer, remedy)
         row = scores[-1]
         if len(row) != len(scores[0]) or len(row) <= max(true) or not all(map(math.isfinite, row)):
-            raise ValueError(
-                "decision_boundary() takes answers of one kind: indices, probabilities of class 1 "
-                f"of two, or a finite score for each class, not {answer!r}; check the model, and "
-                "that targets are below the number of its outputs"
+            rule = (
+                "answers of one kind: indices, probabilities of class 1 of two, or a finite score "
+                "for each class"
             )
+            remedy = "check the model, and that targets are below the number of its outputs"
+            raise wrong(WHO, rule, answer, remedy)
     return scores
 
 
 def _class(index: SupportsIndex) -> int:
-    return class_index("decision_boundary()", index, len(MARKERS))
+    return class_index(WHO, index, len(MARKERS))
 
 
 def _plane(

@@ -9,21 +9,23 @@
 
 Arguments and results are numbers, or nested lists, tuples and dicts of numbers. Numbers go in and
 numbers come out; give Values, and Values come out that can be differentiated again. The rules are
-those of `backward`, applied to Values.
+those of `backward`, applied to Values, and the whole formula is recorded: what a closed gate (that
+of a relu below 0) keeps from `backward` stands in it, times 0. An infinity or an error there shows.
 """
 
-import reprlib
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeAlias
 
 from microgradnet.engine import Value, annotate, as_value, topological_order
+from microgradnet.errors import explained, show, wrong
 from microgradnet.operations import OPERATIONS
 
 Tree: TypeAlias = Any  # a number or Value, or nested lists, tuples and dicts of them
 
 
+@explained
 def gradient(output: Value, inputs: Iterable[Value]) -> list[Value]:
     """Return the derivative of a Value by each input, as Values: they can be differentiated again.
 
@@ -33,7 +35,7 @@ def gradient(output: Value, inputs: Iterable[Value]) -> list[Value]:
     inputs = list(inputs)
     for v in (output, *inputs):
         if not isinstance(v, Value):
-            raise TypeError(f"gradient() takes Values, not {v!r}; for numbers there is grad()")
+            raise TypeError(f"gradient() takes Values, not {show(v)}; for numbers there is grad()")
     order = topological_order(output)
     needed = _dependents(order, inputs)
     gradients: dict[Value, Value] = {}
@@ -72,6 +74,7 @@ def _parts(z: Value, g: Value | None, wanted: Any) -> Iterator[tuple[Value, Valu
                 yield v, local if g is None else g * local
 
 
+@explained
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Tree]:
     """Return the function that gives the gradient of f by argument `argnums`.
 
@@ -86,10 +89,13 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     return gradient_of
 
 
+@explained
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0
 ) -> Callable[..., tuple[Any, Tree]]:
     """Return the function that gives f's value and its gradient by argument `argnums`: see grad."""
+
+    _check_function("grad() and value_and_grad()", f)
 
     def both(*args: Tree) -> tuple[Any, Tree]:
         with _differentiating(args) as finish:
@@ -101,12 +107,15 @@ def value_and_grad(
     return both
 
 
+@explained
 def jacobian(f: Callable[..., Tree], argnums: int | Sequence[int] = 0) -> Callable[..., Tree]:
     """Return the function that gives the gradient, by `argnums`, of every number that f gives.
 
     Its result has the shape of f's result, with a gradient in the place of each number: rows are
     outputs, columns inputs.
     """
+
+    _check_function("jacobian()", f)
 
     def rows(*args: Tree) -> Tree:
         with _differentiating(args) as finish:
@@ -120,17 +129,20 @@ def jacobian(f: Callable[..., Tree], argnums: int | Sequence[int] = 0) -> Callab
     return rows
 
 
+@explained
 def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tree]:
     """Return the function that gives the second derivatives of f by argument `argnums`."""
     return jacobian(grad(f, argnums), argnums)
 
 
+@explained
 def jvp(f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree]) -> Any:
     """Return f(*primals) and its derivative in the direction of the tangents: forward mode.
 
     `tangents` has the shape of `primals`, else a ValueError. The same partials as in backward,
     pushed forward.
     """
+    _check_function("jvp()", f)
     with _differentiating((primals, tangents)) as finish:
         fresh, inputs, _ = _fresh(primals, range(len(primals)))
         directions = _matching(tangents, primals, "jvp() takes a tangent for each number")
@@ -152,11 +164,13 @@ def _push(outputs: list[Value], tangents: dict[Value, Value]) -> list[Value]:
     return [tangents[z] if z in tangents else Value(0.0) for z in outputs]
 
 
+@explained
 def vjp(f: Callable[..., Tree], *primals: Tree) -> tuple[Tree, Callable[[Tree], tuple[Tree, ...]]]:
     """Return f(*primals), and the function from the result's cotangents to the primals'.
 
     The cotangents have the shape of the result, else a ValueError.
     """
+    _check_function("vjp()", f)
     with _differentiating(primals) as finish:
         fresh, inputs, shape = _fresh(primals, range(len(primals)))
         result = _values(f(*fresh))
@@ -174,6 +188,7 @@ def vjp(f: Callable[..., Tree], *primals: Tree) -> tuple[Tree, Callable[[Tree], 
     return value, pull
 
 
+@explained
 def hvp(f: Callable[..., Any], primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
     """Return the product of the Hessian of f, by its first argument, with a direction.
 
@@ -211,6 +226,11 @@ def recording() -> Iterator[None]:
         _DEPTH.depth -= 1
 
 
+def _check_function(who: str, f: object) -> None:
+    if not callable(f):
+        raise TypeError(f"{who} takes a function, not {show(f)}; write lambda x: ...")
+
+
 def _numbers(tree: Tree) -> Tree:
     return rebuild(tree, (v.data if isinstance(v, Value) else v for v in flatten(tree)))
 
@@ -221,12 +241,13 @@ def _fresh(
     # The arguments with fresh Values for those that are differentiated by, these Values, and the
     # shape of the result. A Value gets a node of its own: two derivatives by one Value, one inside
     # the other, must not take each other's variable for theirs.
-    numbers = [argnums] if isinstance(argnums, int) else list(argnums)
+    numbers = list(argnums) if isinstance(argnums, Iterable) else [argnums]
     for number in numbers:
-        if not -len(args) <= number < len(args):
-            raise ValueError(f"argnums takes places of {len(args)} arguments, not {number}")
+        if not isinstance(number, int) or not -len(args) <= number < len(args):
+            rule = f"places of {len(args)} arguments"
+            raise wrong("argnums", rule, number, "they count from 0, or from -1 backwards")
     if len({number % len(args) for number in numbers}) < len(numbers):
-        raise ValueError(f"argnums takes each place once, not {argnums!r} of {len(args)} arguments")
+        raise wrong("argnums", "each place once", argnums, "leave one out")
     chosen = [args[number] for number in numbers]
     inputs = [
         OPERATIONS["identity"](v) if isinstance(v, Value) else Value(v) for v in flatten(chosen)
@@ -240,7 +261,7 @@ def _fresh(
 def _one_number(output: Any, who: str) -> Value:
     if isinstance(output, list | tuple | Mapping):
         raise TypeError(
-            f"{who} take a function that gives one number, not {output!r}; see jacobian"
+            f"{who} take a function that gives one number, not {show(output)}; see jacobian"
         )
     return as_value(output)
 
@@ -257,7 +278,8 @@ def _matching(tree: Tree, shape: Tree, rule: str) -> Iterator[Any]:
     elif all(isinstance(part, list | tuple) for part in (tree, shape)) and len(tree) == len(shape):
         pairs = zip(tree, shape, strict=True)
     elif any(isinstance(part, list | tuple | Mapping) for part in (tree, shape)):
-        raise ValueError(f"{rule}: the shape of {reprlib.repr(shape)}, not {reprlib.repr(tree)}")
+        wanted, found = show(shape), show(tree)
+        raise ValueError(f"{rule}: the shape of {wanted}, not {found}; give lists where it has")
     else:
         yield tree
         return

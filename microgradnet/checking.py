@@ -10,9 +10,11 @@ gradcheck: 2 derivatives agree with finite differences (relative 1e-06)
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple, TypeAlias
 
-from microgradnet import calculus
+from microgradnet import calculus, functional
 from microgradnet.calculus import Tree, flatten, rebuild, recording
 from microgradnet.engine import Value, as_value, graph
+from microgradnet.errors import explained, show, wrong
+from microgradnet.parameters import not_negative
 
 # Central differences err by step^2 from the curve and by 1e-16/step from rounding: the cube root
 # of the machine epsilon balances the two.
@@ -65,6 +67,7 @@ class Report(NamedTuple):
         return "\n".join(lines)
 
 
+@explained
 def gradcheck(
     f: Callable[..., Any], inputs: Iterable[Tree], tolerance: float = 1e-6,
     gradient: Iterable[Tree] | None = None, order: int = 1,
@@ -90,14 +93,16 @@ def gradcheck(
       0[1], 0[1]              0              0          0.0e+00
     """
     if order not in (1, 2):
-        raise ValueError(f"order takes 1 or 2, not {order!r}; for more, check grad(f) to order 2")
+        raise wrong("order", "1 or 2", order, "for more, check grad(f) to order 2")
+    not_negative(tolerance=tolerance)
     if not isinstance(inputs, Iterable):
-        raise TypeError(f"gradcheck() takes a list of inputs, not {inputs!r}; write [{inputs!r}]")
+        found = show(inputs)
+        raise TypeError(f"gradcheck() takes a list of inputs, not {found}; write [{found}]")
     inputs = list(inputs)
     values = [as_value(operand) for operand in flatten(inputs)]
     for v in values:
         if v.rule is not None:
-            raise TypeError(f"gradcheck() takes numbers or leaf Values, not {v!r}; use its leaves")
+            raise wrong("gradcheck()", "numbers or leaf Values", v, "use its leaves", TypeError)
     args = rebuild(inputs, iter(values))
     names = [v.label or name for v, name in zip(values, _places(inputs), strict=True)]
 
@@ -108,14 +113,14 @@ def gradcheck(
         analytic = (
             _backward(_one_value(f(*args)), values)
             if gradient is None
-            else list(flatten(list(gradient)))
+            else functional.operands("gradient", flatten(list(gradient)))
         )
         if len(analytic) != len(values):
             raise ValueError(
                 f"gradient takes {len(values)} numbers, not {len(analytic)}; give each input one"
             )
         lines = [
-            _compare(name, exact, _slopes(lambda: [float(f(*args))], v)[0], tolerance)
+            _compare(name, exact, _slopes(lambda: [_one_value(f(*args)).data], v)[0], tolerance)
             for name, exact, v in zip(names, analytic, values, strict=True)
         ]
         if order == 2:
@@ -138,7 +143,8 @@ def _places(tree: Tree, place: str = "") -> Iterator[str]:
 
 def _one_value(output: Any) -> Value:
     if not isinstance(output, Value):
-        raise TypeError(f"gradcheck() takes a function that returns a Value, not {output!r}")
+        rule = "a function that returns a Value"
+        raise wrong("gradcheck()", rule, output, "end it with return", TypeError)
     return output
 
 

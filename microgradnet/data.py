@@ -21,8 +21,8 @@ from collections.abc import Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple, TypeVar
 
+from microgradnet.errors import explained, show, wrong
 from microgradnet.idx import Idx, load_mnist, read_idx
-from microgradnet.reading import show, wrong
 from microgradnet.tables import (
     Column,
     Encoding,
@@ -96,6 +96,7 @@ def path(name: str) -> Path:
     return folder() / dataset(name).file
 
 
+@explained
 def load(name: str) -> Table:
     """Return a data set as points and class indices, not scaled; ValueError where it has none.
 
@@ -115,6 +116,7 @@ def load(name: str) -> Table:
     )  # fmt: skip
 
 
+@explained
 def dataset(name: str) -> Dataset:
     """Return what the catalogue says of a data set; ValueError where there is none of that name."""
     datasets = {entry.name: entry for entry in catalogue()}
@@ -126,6 +128,7 @@ def dataset(name: str) -> Dataset:
 # ---- split, scale, batch -----------------------------------------------------------------------
 
 
+@explained
 def split(
     points: Sequence[T], targets: Sequence[H], test: float = 0.25, seed: int = 0,
     stratify: bool = True,
@@ -139,7 +142,8 @@ def split(
     """
     n = len(points)
     if n != len(targets):
-        raise ValueError(f"split() takes a target per point, not {len(targets)} for {n} points")
+        rule = f"split() takes a target per point, not {len(targets)} for {n} points"
+        raise ValueError(f"{rule}; take both from one table")
     count = round(test * n) if 0.0 < test < 1.0 else 0
     if not 0 < count < n:
         rule = f"a share between 0 and 1 that leaves some of {n} rows for each part"
@@ -175,14 +179,16 @@ class Scaler(NamedTuple):
     deviations: list[float]
 
     @classmethod
+    @explained
     def fit(cls, rows: Rows) -> "Scaler":
         """Return the scaler of the columns' means and population deviations (1 of a constant)."""
         if len(widths := set(map(len, rows))) != 1:
-            raise ValueError(f"Scaler.fit() takes rows of one width, not of {sorted(widths)!r}")
+            raise wrong("Scaler.fit()", "rows of one width", sorted(widths), "fill up the others")
         scaler = cls([], [])
         for number, column in enumerate(zip(*rows, strict=True)):
             if not all(map(math.isfinite, column)):
-                raise ValueError(f"Scaler.fit() takes finite numbers, but not so column {number}")
+                rule = f"finite numbers in column {number}"
+                raise wrong("Scaler.fit()", rule, column, "correct them, or drop the column")
             mean, deviation = moments(column)
             if not math.isfinite(deviation):
                 rule = "numbers of a smaller range"
@@ -191,29 +197,34 @@ class Scaler(NamedTuple):
             scaler.deviations.append(deviation)
         return scaler
 
+    @explained
     def transform(self, rows: Rows) -> list[list[float]]:
         """Return the rows standardised: (v - mean) / deviation."""
         return [[(v - mean) / scale for v, mean, scale in self._zip(row)] for row in rows]
 
+    @explained
     def inverse(self, rows: Rows) -> list[list[float]]:
         """Return standardised rows as they were: v * deviation + mean."""
         return [[v * scale + mean for v, mean, scale in self._zip(row)] for row in rows]
 
     def _zip(self, row: Sequence[float]) -> Iterator[tuple[float, float, float]]:
         if len(row) != len(self.means):
-            raise ValueError(f"this Scaler takes rows of {len(self.means)} numbers, not {row!r}")
+            rule = f"rows of {len(self.means)} numbers"
+            raise wrong("this Scaler", rule, row, "give the columns that it was fitted on")
         return zip(row, self.means, self.deviations, strict=True)
 
 
+@explained
 def batches(data: Sequence[T], size: int, rng: random.Random) -> Iterator[list[T]]:
     """Yield all data once, shuffled by `rng`, in lists of `size`; the last may be shorter."""
     if not isinstance(size, int) or size < 1:
-        raise ValueError(f"batches() takes a size of 1 or more, not {size!r}")
+        raise wrong("batches()", "a size of 1 or more", size, "try 32")
     shuffled = list(data)
     rng.shuffle(shuffled)
     return (shuffled[start : start + size] for start in range(0, len(shuffled), size))
 
 
+@explained
 def one_hot(index: int, count: int) -> list[float]:
     """Return `count` numbers, 1.0 at the index and 0.0 elsewhere; ValueError where it is outside.
 
@@ -221,7 +232,8 @@ def one_hot(index: int, count: int) -> list[float]:
     [0.0, 0.0, 1.0, 0.0]
     """
     if not isinstance(index, int) or not isinstance(count, int) or not 0 <= index < count:
-        raise ValueError(
-            f"one_hot() takes an index from 0 to below the count {count!r}, not {index!r}"
-        )
-    return [float(i == index) for i in range(count)]
+        rule = f"an index from 0 to below the count {show(count)}"
+        raise wrong("one_hot()", rule, index, "count the classes from 0")
+    found = [0.0] * count
+    found[index] = 1.0
+    return found

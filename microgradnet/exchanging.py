@@ -14,6 +14,7 @@ MLP(2, [3, 1], activation='tanh', output='linear')
 from typing import Any
 
 from microgradnet import nn
+from microgradnet.errors import show, wrong
 from microgradnet.operations import OPERATIONS
 from microgradnet.pipeline import Pipeline
 
@@ -52,7 +53,7 @@ def to_torch(model: nn.Module) -> Any:
         activation = neurons[0].activation
         if activation not in ("linear", *ACTIVATIONS):
             rule = f"to_torch() takes the activations linear, {', '.join(ACTIVATIONS)}"
-            raise ValueError(f"{rule}, not {activation!r}; train with one of these")
+            raise ValueError(f"{rule}, not {show(activation)}; train with one of these")
         size = len(neurons[0].w), len(neurons)
         # skip_init draws no random numbers: PyTorch's seed is the caller's.
         linear = torch.nn.utils.skip_init(torch.nn.Linear, *size, dtype=torch.float64)
@@ -76,7 +77,7 @@ def from_torch(sequential: Any) -> nn.MLP:
     """
     torch = _torch("from_torch()")
     if not isinstance(sequential, torch.nn.Sequential):
-        raise TypeError(f"from_torch() takes a torch.nn.Sequential, not {sequential!r}; make one")
+        raise wrong("from_torch()", "a torch.nn.Sequential", sequential, "make one", TypeError)
     linears: list[Any] = []
     names: list[str] = []
     shares: list[float] = []
@@ -101,12 +102,12 @@ def from_torch(sequential: Any) -> nn.MLP:
             raise ValueError(
                 f"from_torch() takes Linear, after each at most one of {', '.join(known)}, before "
                 "each at most one Dropout of p below 1, and Identity, Flatten() and Dropout after "
-                f"eval(), none with hooks, not {part!r}; convert the parts around it"
+                f"eval(), none with hooks, not {show(part)}; convert the parts around it"
             )
     widths = [linear.weight.shape[0] for linear in linears]
     inputs = [linear.weight.shape[1] for linear in linears]
     if not linears or widths[:-1] != inputs[1:]:
-        rule = f"from_torch() takes Linear modules that fit each other, not {sequential!r}"
+        rule = f"from_torch() takes Linear modules that fit each other, not {show(sequential)}"
         raise ValueError(f"{rule}; make out_features the in_features of the next")
     if len(set(names[:-1])) > 1:
         rule = f"an MLP takes one activation for all hidden layers, not {', '.join(names[:-1])}"
@@ -171,8 +172,9 @@ def architecture(module: Any, who: str) -> dict[str, Any]:
         if any(module.dropout):
             found["dropout"] = module.dropout
     if not found or _parts(module) != _parts(type(module)(**found, seed=0)):
-        rule = f"{who} takes a Neuron, Layer, MLP or Pipeline as its class makes it, not {module!r}"
-        raise TypeError(f"{rule}; keep json.dumps(model.state_dict()) of others")
+        rule = "a Neuron, Layer, MLP or Pipeline as its class makes it"
+        remedy = "keep json.dumps(model.state_dict()) of others"
+        raise wrong(who, rule, module, remedy, TypeError)
     return found
 
 

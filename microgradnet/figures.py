@@ -31,11 +31,11 @@ from microgradnet.canvas import (
     new_figure,
     write,
 )
+from microgradnet.errors import explained, show, wrong
 from microgradnet.history import Epoch
 from microgradnet.naming import digits
 from microgradnet.nn import Module
-from microgradnet.plotting import DECADES, Class, confusion, shaped
-from microgradnet.reading import show
+from microgradnet.plotting import DECADES, Class, confusion, floats, shaped
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -57,6 +57,7 @@ Style = tuple[Any, str]  # a colour and a line style
 # ---- curves --------------------------------------------------------------------------------------
 
 
+@explained
 def curves(
     series: Mapping[str, tuple[Numbers, Numbers]], title: str = "", x: str = "x", y: str = "y",
     log: bool = False, marks: Mapping[str, tuple[SupportsFloat, SupportsFloat]] | None = None,
@@ -76,17 +77,17 @@ def curves(
         if len(pair) != 2 or not 0 < len(pair[0]) == len(pair[1]):
             rule = "as many xs as ys for each name, one or more"
             found = " and ".join(str(len(v)) for v in pair) if len(pair) == 2 else show(pair)
-            raise ValueError(f"curves() takes {rule}, not {found} for {name!r}; {REMEDY}")
-        xs, ys = ([float(v) for v in numbers] for numbers in pair)
+            raise ValueError(f"curves() takes {rule}, not {found} for {show(name)}; {REMEDY}")
+        xs, ys = (floats("curves()", numbers) for numbers in pair)
         drawn.append((cut(name), xs, ys))
     if not drawn:
-        raise ValueError(f"curves() takes one series or more, not {series!r}; {REMEDY}")
+        raise ValueError(f"curves() takes one series or more, not {show(series)}; {REMEDY}")
     log = log and any(0.0 < v < math.inf for _, _, ys in drawn for v in ys)
-    dots = {name: (float(a), float(b)) for name, (a, b) in (marks or {}).items()}
+    dots = {name: tuple(floats("curves()", mark)) for name, mark in (marks or {}).items()}
     for name, dot in dots.items():
-        if not all(map(math.isfinite, dot)) or (log and dot[1] <= 0.0):
-            rule = "finite numbers" + ", above 0 on a logarithmic scale" * log
-            what = f"{dot!r} for {name!r}"
+        if len(dot) != 2 or not all(map(math.isfinite, dot)) or (log and dot[1] <= 0.0):
+            rule = "two finite numbers" + ", above 0 on a logarithmic scale" * log
+            what = f"{show(dot)} for {show(name)}"
             raise ValueError(f"curves() takes marks at {rule}, not {what}; leave it out")
 
     figure = new_figure("curves()", 8.0, 4.5)
@@ -124,6 +125,7 @@ def _curves(axes: Any, curves: Sequence[Curve], styles: list[Style], log: bool) 
 # ---- a training ----------------------------------------------------------------------------------
 
 
+@explained
 def loss_curves(history: Sequence[Epoch]) -> "Figure":
     """Return the loss over the epochs, of training and validation rows, and below it the metrics.
 
@@ -170,6 +172,7 @@ def loss_curves(history: Sequence[Epoch]) -> "Figure":
     return figure
 
 
+@explained
 def gradient_norms(history: Sequence[Epoch]) -> "Figure":
     """Return the norm of each layer's gradient over the epochs, to a logarithmic scale.
 
@@ -203,7 +206,7 @@ def gradient_norms(history: Sequence[Epoch]) -> "Figure":
 
 def _numbers(what: str, history: Sequence[Epoch]) -> list[int]:
     if not history:
-        raise ValueError(f"{what} takes one epoch or more, not {history!r}; train first")
+        raise ValueError(f"{what} takes one epoch or more, not {show(history)}; train first")
     return [epoch.number for epoch in history]
 
 
@@ -215,7 +218,11 @@ def _epochs_below(axes: Any) -> None:
 # ---- what was learned, and how good it is --------------------------------------------------------
 
 
-def weight_images(neurons: Any, shape: tuple[int, int] = (8, 8)) -> "Figure":
+@explained
+def weight_images(
+    neurons: Module | Sequence[Module | Sequence[SupportsFloat]],
+    shape: tuple[int, int] = (8, 8),
+) -> "Figure":
     """Return the weights of a layer's neurons as images of height * width pixels, in a grid.
 
     `neurons` is a Layer, a Neuron, or a sequence of Neurons or rows of weights. All have one scale:
@@ -223,11 +230,15 @@ def weight_images(neurons: Any, shape: tuple[int, int] = (8, 8)) -> "Figure":
     neuron has not as many weights.
     """
     what = "weight_images()"
-    found = getattr(neurons, "neurons", [neurons] if hasattr(neurons, "w") else neurons)
+    found: Any = getattr(neurons, "neurons", [neurons] if hasattr(neurons, "w") else neurons)
     if isinstance(found, Module):
-        raise TypeError(f"{what} takes a Layer or neurons, not {neurons!r}; take model.layers[0]")
-    images = shaped(what, [getattr(neuron, "w", neuron) for neuron in found], shape)
+        remedy = "take model.layers[0]"
+        raise wrong(what, "a Layer or neurons", neurons, remedy, TypeError)
+    weights: list[Any] = [getattr(neuron, "w", neuron) for neuron in found]
+    images = shaped(what, weights, shape)
     end = max(abs(v) for image in images for row in image for v in row) or 1.0
+    if not math.isfinite(4.0 * end):  # as wide as the scale of colours may become
+        raise wrong(what, "weights of a smaller range", end, "divide them")
     height, width = shape[0] * 1.35, shape[1] * 1.1  # of an image with its number and the gap
     ideal = max(1, round(math.sqrt(1.4 * len(images) * height / width)))  # a landscape
     near = [count for count in (ideal, ideal + 1, ideal - 1) if count]
@@ -253,6 +264,7 @@ def weight_images(neurons: Any, shape: tuple[int, int] = (8, 8)) -> "Figure":
     return figure
 
 
+@explained
 def confusion_matrix(
     targets: Sequence[Class], predictions: Sequence[Class], classes: Sequence[str]
 ) -> "Figure":

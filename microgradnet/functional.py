@@ -10,10 +10,11 @@ The functions of operations (`tanh`, `exp`, `log`, `relu`, ...) are the records 
 `microgradnet.operations` themselves: of numbers they give a number, of Values a Value.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from microgradnet.engine import Value
+from microgradnet.errors import is_real, show
 from microgradnet.operations import OPERATIONS, Op, Operand
 
 
@@ -22,7 +23,7 @@ def __getattr__(name: str) -> Op:
         return OPERATIONS[name]
     except KeyError:
         raise AttributeError(
-            f"functional has the operations and its own functions, not {name!r}; see dir()"
+            f"functional has the operations and its own functions, not {show(name)}; see dir()"
         ) from None
 
 
@@ -32,8 +33,12 @@ def __dir__() -> list[str]:
 
 def total(values: Iterable[Operand]) -> Any:
     """Return the sum, added from left to right; Value(0.0) of nothing."""
+    return _sum(operands("total()", values))
+
+
+def _sum(values: Iterable[Any]) -> Any:
     iterator = iter(values)
-    result: Any = next(iterator, None)
+    result = next(iterator, None)
     if result is None:
         return Value(0.0)
     for value in iterator:
@@ -43,45 +48,59 @@ def total(values: Iterable[Operand]) -> Any:
 
 def mean(values: Iterable[Operand]) -> Any:
     """Return the arithmetic mean; ValueError of nothing."""
-    values = list(values)
+    values = operands("mean()", values)
     if not values:
         raise ValueError("mean() takes at least one value, not []; check what was selected")
-    return total(values) / len(values)
+    return _sum(values) / len(values)
 
 
 def dot(xs: Sequence[Operand], ys: Sequence[Operand]) -> Any:
     """Return the sum of the products of two sequences of one length; ValueError of two."""
+    xs, ys = operands("dot()", xs), operands("dot()", ys)
     if len(xs) != len(ys):
-        raise ValueError(f"dot() takes two sequences of one length, not {len(xs)} and {len(ys)}")
-    return total(x * y for x, y in zip(xs, ys, strict=True))  # type: ignore[operator]
+        rule = f"dot() takes two sequences of one length, not {len(xs)} and {len(ys)}"
+        raise ValueError(f"{rule}; give as many of both")
+    return _sum(x * y for x, y in zip(xs, ys, strict=True))
 
 
 def logsumexp(values: Iterable[Operand]) -> Any:
     """Return log(e^v1 + e^v2 + ...) without overflow; ValueError of nothing."""
-    shifted, top = _shifted(values)
-    return top + OPERATIONS["log"](total(map(OPERATIONS["exp"], shifted)))
+    shifted, top = _shifted("logsumexp()", values)
+    return top + OPERATIONS["log"](_sum(map(OPERATIONS["exp"], shifted)))
 
 
 def softmax(values: Iterable[Operand]) -> list[Any]:
     """Return e^v / (e^v1 + e^v2 + ...) for each v, without overflow; ValueError of nothing."""
-    shifted, _ = _shifted(values)
+    shifted, _ = _shifted("softmax()", values)
     weights = [OPERATIONS["exp"](value) for value in shifted]
-    scale = total(weights)
+    scale = _sum(weights)
     return [weight / scale for weight in weights]
 
 
 def log_softmax(values: Iterable[Operand]) -> list[Any]:
     """Return the logarithm of softmax for each value, exact also where softmax is 0."""
-    shifted, _ = _shifted(values)
-    log_scale = OPERATIONS["log"](total(map(OPERATIONS["exp"], shifted)))
+    shifted, _ = _shifted("log_softmax()", values)
+    log_scale = OPERATIONS["log"](_sum(map(OPERATIONS["exp"], shifted)))
     return [value - log_scale for value in shifted]
 
 
-def _shifted(values: Iterable[Operand]) -> tuple[list[Any], Any]:
+def operands(who: str, values: Iterable[Operand]) -> list[Any]:
+    """Return numbers and Values as a list; TypeError, for `who`, of anything else."""
+    if isinstance(values, str | bytes | Mapping) or not hasattr(values, "__iter__"):
+        raise TypeError(f"{who} takes a list of numbers or Values, not {show(values)}; write [...]")
+    found = list(values)
+    for v in found:
+        if not is_real(v):
+            remedy = "convert it with float()"
+            raise TypeError(f"{who} takes numbers or Values, not {show(v)}; {remedy}")
+    return found
+
+
+def _shifted(who: str, values: Iterable[Operand]) -> tuple[list[Any], Any]:
     # The shift cancels in the result, and so does its derivative: no gradient through `top`.
-    values = list(values)
+    values = operands(who, values)
     if not values:
-        raise ValueError("softmax and logsumexp take at least one value, not []")
+        raise ValueError(f"{who} takes at least one value, not []; check what was selected")
     top: Any = values[0]
     for value in values[1:]:
         top = OPERATIONS["maximum"](top, value)

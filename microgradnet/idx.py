@@ -19,7 +19,8 @@ from array import array
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from microgradnet.reading import StrPath, show, wrong
+from microgradnet.errors import explained, show, wrong
+from microgradnet.reading import PACKED, StrPath, check_growth
 
 TYPES = {0x08: "B", 0x09: "b", 0x0B: "h", 0x0C: "i", 0x0D: "f", 0x0E: "d"}  # as array has them
 CHUNK = 1 << 20  # bytes that are read at once
@@ -40,6 +41,7 @@ class Idx(NamedTuple):
     values: "array[Any]"
 
 
+@explained
 def read_idx(path: StrPath) -> Idx:
     """Return the sizes and the values of an IDX file, also compressed with gzip.
 
@@ -53,15 +55,17 @@ def read_idx(path: StrPath) -> Idx:
     file = show(os.fspath(path))
     try:
         with open(path, "rb") as stream:
-            packed = stream.peek(2)[:2] == b"\x1f\x8b"
-            return _read(gzip.GzipFile(fileobj=stream) if packed else stream, file)
+            if stream.peek(2)[:2] != PACKED:
+                return _read(stream, file)
+            size = os.fstat(stream.fileno()).st_size
+            return _read(gzip.GzipFile(fileobj=stream), file, size)
     except (OSError, EOFError, zlib.error) as error:
         kind = type(error) if isinstance(error, OSError) else ValueError
         reason = getattr(error, "strerror", None) or error
         raise kind(f"read_idx() takes a readable file, not {file} ({reason}); {AGAIN}") from None
 
 
-def _read(stream: Any, file: str) -> Idx:
+def _read(stream: Any, file: str, packed: int | None = None) -> Idx:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in TYPES:
         rule = "the first bytes of IDX: two zeros, a type (8, 9 or 11 to 14), the number of sizes"
@@ -75,6 +79,8 @@ def _read(stream: Any, file: str) -> Idx:
     content = bytearray()
     while chunk := stream.read(min(CHUNK, size + 1 - len(content))):  # one more, to see the end
         content += chunk
+        if packed is not None:
+            check_growth(len(content), packed, file)
     if len(content) != size:
         rule = f"{show(size)} bytes after its header, as its sizes {show(shape)} say"
         found = "more" if len(content) > size else len(content)
@@ -85,6 +91,7 @@ def _read(stream: Any, file: str) -> Idx:
     return Idx(shape, values)
 
 
+@explained
 def load_mnist(folder: StrPath) -> tuple[Rows, Rows]:
     """Return MNIST as (points, targets) to train on, and (points, targets) to test on.
 

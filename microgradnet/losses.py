@@ -15,6 +15,7 @@ from typing import Any, SupportsIndex
 
 from microgradnet import functional
 from microgradnet.engine import Value
+from microgradnet.errors import show, wrong
 from microgradnet.operations import OPERATIONS, Operand
 
 
@@ -25,20 +26,23 @@ def mean_squared_error(
 
     Both are one number, or sequences of one length; ValueError of two lengths.
     """
-    predictions = list(prediction) if isinstance(prediction, Sequence) else [prediction]
-    targets = list(target) if isinstance(target, Sequence) else [target]
+    who = "mean_squared_error()"
+    predictions, targets = (
+        functional.operands(who, given if isinstance(given, Sequence) else [given])
+        for given in (prediction, target)
+    )
     if len(predictions) != len(targets):
-        raise ValueError(
-            "mean_squared_error() takes as many targets as predictions, "
-            f"not {len(targets)} for {len(predictions)}"
-        )
-    return functional.mean((p - t) ** 2 for p, t in zip(predictions, targets, strict=True))  # type: ignore[operator]
+        rule = f"{who} takes as many targets as predictions"
+        found = f"{len(targets)} for {len(predictions)}"
+        raise ValueError(f"{rule}, not {found}; give a target for each output")
+    return functional.mean((p - t) ** 2 for p, t in zip(predictions, targets, strict=True))
 
 
 def hinge(score: Operand, target: Operand) -> Any:
     """Return max(0, 1 - target * score), the max-margin loss; the target is -1 or +1."""
+    functional.operands("hinge()", (score, target))
     if not isinstance(target, Value) and target not in (-1, 1):
-        raise ValueError(f"hinge() takes the targets -1 and +1, not {target!r}; use 2 * target - 1")
+        raise wrong("hinge()", "the targets -1 and +1", target, "use 2 * target - 1")
     return OPERATIONS["relu"](1.0 - target * score)  # type: ignore[operator]
 
 
@@ -48,9 +52,10 @@ def binary_cross_entropy(logit: Operand, target: Operand) -> Any:
     It takes the logit, not the probability, and so never overflows: -log sigmoid(logit) is
     log(1 + e^-logit).
     """
+    functional.operands("binary_cross_entropy()", (logit, target))
     if not isinstance(target, Value) and not 0 <= target <= 1:  # type: ignore[operator]
         raise ValueError(
-            f"binary_cross_entropy() takes targets from 0 to 1, not {target!r}; "
+            f"binary_cross_entropy() takes targets from 0 to 1, not {show(target)}; "
             "of -1 and +1, use (target + 1) / 2"
         )
     softplus = OPERATIONS["softplus"]
@@ -63,16 +68,19 @@ def cross_entropy(logits: Sequence[Operand], target: SupportsIndex | Sequence[Op
     Or it is a probability for each class, such as a one-hot list, and the result is the mean of
     that under them. TypeError for an index that is not whole, ValueError for one that is not there.
     """
+    who = "cross_entropy()"
+    logits = functional.operands(who, logits)
     if isinstance(target, Sequence):
         if len(target) != len(logits):
-            raise ValueError(
-                "cross_entropy() takes a probability for each class, "
-                f"not {len(target)} for {len(logits)}"
-            )
+            rule = f"{who} takes a probability for each class"
+            found = f"{len(target)} for {len(logits)}"
+            raise ValueError(f"{rule}, not {found}; give one for each logit")
         return -functional.dot(target, functional.log_softmax(logits))
+    if not hasattr(target, "__index__"):
+        remedy = "give the number of the class, an int"
+        raise wrong(who, "a class index, or probabilities", target, remedy, TypeError)
     index = operator.index(target)
     if not 0 <= index < len(logits):
-        raise ValueError(
-            f"cross_entropy() takes a class index from 0 to {len(logits) - 1}, not {index}"
-        )
+        rule = f"{who} takes a class index from 0 to {len(logits) - 1}, not {show(index)}"
+        raise ValueError(f"{rule}; make an output for each class")
     return -functional.log_softmax(logits)[index]

@@ -16,9 +16,11 @@ import itertools
 import math
 import operator
 import unicodedata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import SupportsFloat, SupportsIndex
 
+from microgradnet.errors import explained, show, wrong
+from microgradnet.functional import operands
 from microgradnet.naming import printable
 
 LEVELS = "_-'"  # the heights within one row, from below
@@ -28,8 +30,10 @@ AREAS = ".:-'=,~;"
 SEVERAL = "#"
 INK = " .:-=+*#%@"  # from the least number to the greatest
 COLUMNS = 80  # of a terminal
+LARGEST = 1000  # columns or rows of a drawing, classes of a table
 
 
+@explained
 def text_curve(
     values: Sequence[SupportsFloat], width: int = 60, height: int = 10, title: str = "",
     number: str = "step",
@@ -41,7 +45,7 @@ def text_curve(
     scale is logarithmic where positive values span more than two decades. ValueError of no values.
     """
     _check_size("text_curve()", width, height)
-    numbers = [float(v) for v in values]
+    numbers = floats("text_curve()", values)
     if not numbers:
         raise ValueError("text_curve() takes one value or more, not []; train first")
     columns = [_mean(share) for share in _shares(numbers, width)]
@@ -81,6 +85,7 @@ def text_curve(
     return "\n".join(lines)
 
 
+@explained
 def text_map(
     classify: Callable[[list[float]], SupportsIndex],
     points: Sequence[Sequence[float]],
@@ -96,7 +101,7 @@ def text_map(
     two finite coordinates, targets are not class indices, or there are no points.
     """
     _check_size("text_map()", width, height)
-    check_points("text_map()", points, targets)
+    check_points("text_map()", points, targets, classes)
     left, right = limits([point[0] for point in points])
     low, high = limits([point[1] for point in points])
     xs = [left + (right - left) * (column + 0.5) / width for column in range(width)]
@@ -129,6 +134,7 @@ def text_map(
 Class = SupportsIndex | str  # an index into the names of the classes, or one of them
 
 
+@explained
 def text_confusion(
     targets: Sequence[Class], predictions: Sequence[Class], classes: Sequence[str]
 ) -> str:
@@ -168,6 +174,7 @@ def text_confusion(
     return "\n".join(lines)
 
 
+@explained
 def confusion(
     targets: Sequence[Class], predictions: Sequence[Class], classes: Sequence[str]
 ) -> list[list[int]]:
@@ -181,7 +188,11 @@ def confusion(
     """
     if not targets or len(targets) != len(predictions):
         found = f"{len(targets)} targets and {len(predictions)} predictions"
-        raise ValueError(f"a confusion matrix takes a prediction for each target, not {found}")
+        rule = f"a confusion matrix takes a prediction for each target, not {found}"
+        raise ValueError(f"{rule}; give as many of both")
+    if isinstance(classes, str) or not 0 < len(classes) <= LARGEST:
+        remedy = "write ['a', 'b'], or group them"
+        raise wrong("a confusion matrix", f"1 to {LARGEST} names of classes", classes, remedy)
     index = {name: k for k, name in reversed(list(enumerate(classes)))}
     counts = [[0] * len(classes) for _ in classes]
     for target, prediction in zip(targets, predictions, strict=True):
@@ -190,6 +201,7 @@ def confusion(
     return counts
 
 
+@explained
 def text_images(
     rows: Sequence[Sequence[SupportsFloat]], shape: tuple[int, int] = (8, 8),
     labels: Sequence[object] = (), width: int = COLUMNS,
@@ -206,7 +218,8 @@ def text_images(
     """
     images = shaped("text_images()", rows, shape)
     if labels and len(labels) != len(images):
-        raise ValueError(f"text_images() takes a label for each image, not {len(labels)}")
+        remedy = f"give {len(images)}, or none"
+        raise wrong("text_images()", "a label for each image", len(labels), remedy)
     low, high = (f(v for image in images for line in image for v in line) for f in (min, max))
     size = 2 * shape[1]
     beside = max((width + 2) // (size + 2), 1)
@@ -223,16 +236,19 @@ def text_images(
 
 
 def check_points(
-    what: str, points: Sequence[Sequence[float]], targets: Sequence[SupportsIndex]
-) -> None:
-    """Raise ValueError but for points of two finite coordinates, and a target for each."""
+    what: str, points: Sequence[Sequence[float]], targets: Sequence[SupportsIndex],
+    classes: Sequence[str] | None,
+) -> None:  # fmt: skip
+    """Raise ValueError but for points of two finite coordinates, with targets; and for a text."""
+    if isinstance(classes, str):
+        raise wrong(what, "a list of names as classes", classes, "write ['a', 'b']")
     if not points or len(points) != len(targets):
         found = f"{len(points)} points and {len(targets)} targets"
-        raise ValueError(f"{what} takes points and a target for each, not {found}")
+        raise ValueError(f"{what} takes points and a target for each, not {found}; give as many")
     for point in points:
         if len(point) != 2 or not all(map(math.isfinite, point)):
             raise ValueError(
-                f"{what} takes points of two finite numbers, not {point!r}; choose two columns"
+                f"{what} takes points of two finite numbers, not {show(point)}; choose two columns"
             )
 
 
@@ -240,34 +256,43 @@ def shaped(
     what: str, rows: Sequence[Sequence[SupportsFloat]], shape: tuple[int, int]
 ) -> list[list[list[float]]]:
     """Return each row of height * width numbers as that many lists; ValueError of other rows."""
-    if len(shape) != 2 or not all(isinstance(size, int) and size > 0 for size in shape):
-        raise ValueError(f"{what} takes a shape of two whole numbers from 1 up, not {shape!r}")
+    if len(shape) != 2 or not all(isinstance(v, int) and 0 < v <= LARGEST for v in shape):
+        raise wrong(what, f"a shape of two whole numbers from 1 to {LARGEST}", shape, "try (8, 8)")
     height, width = shape
     if not rows:
-        raise ValueError(f"{what} takes one row of numbers or more, not []")
+        raise ValueError(f"{what} takes one row of numbers or more, not []; check the selection")
     images = []
     for number, row in enumerate(rows):
         if len(row) != height * width:
             rule = f"rows of {height} * {width} = {height * width} numbers"
             remedy = "give shape=(height, width)"
             raise ValueError(f"{what} takes {rule}, not {len(row)} in row {number}; {remedy}")
-        pixels = [float(v) for v in row]
+        pixels = floats(what, row)
         if not all(map(math.isfinite, pixels)):
-            wrong = next(v for v in pixels if not math.isfinite(v))
-            raise ValueError(f"{what} takes finite numbers, not {wrong!r} in row {number}")
+            offender = next(v for v in pixels if not math.isfinite(v))
+            found = f"{show(offender)} in row {number}"
+            raise ValueError(f"{what} takes finite numbers, not {found}; leave the row out")
         images.append([pixels[width * i : width * (i + 1)] for i in range(height)])
     return images
 
 
 def class_index(what: str, index: SupportsIndex, count: int) -> int:
     """Return a class index below a count; ValueError of another, TypeError of what is none."""
+    if not hasattr(index, "__index__"):
+        remedy = "number the classes from 0"
+        raise wrong(what, "class indices, which are whole numbers", index, remedy, TypeError)
     k = operator.index(index)
     if not 0 <= k < count:
         raise ValueError(
-            f"{what} takes class indices from 0 to {count - 1}, not {index!r}; "
+            f"{what} takes class indices from 0 to {count - 1}, not {show(index)}; "
             "number the classes from 0"
         )
     return k
+
+
+def floats(what: str, numbers: Iterable[SupportsFloat]) -> list[float]:
+    """Return numbers and Values as floats; TypeError, for `what`, of anything else."""
+    return [float(v) for v in operands(what, numbers)]
 
 
 def limits(numbers: Sequence[float]) -> tuple[float, float]:
@@ -278,8 +303,10 @@ def limits(numbers: Sequence[float]) -> tuple[float, float]:
 
 
 def _check_size(what: str, width: int, height: int) -> None:
-    if width < 10 or height < 3:
-        raise ValueError(f"{what} takes a size of 10 by 3 or more, not {width!r} by {height!r}")
+    if not (10 <= width <= LARGEST and 3 <= height <= LARGEST):
+        found = f"{show(width)} by {show(height)}"
+        rule = f"a size of 10 by 3 or more, and of {LARGEST} by {LARGEST} or less"
+        raise ValueError(f"{what} takes {rule}, not {found}; leave it out, for 60 columns")
 
 
 def _shares(numbers: list[float], width: int) -> list[list[float]]:
@@ -313,7 +340,7 @@ def _index(given: Class, index: dict[str, int], count: int) -> int:
     if not 0 <= k < count:
         raise ValueError(
             f"a confusion matrix takes class indices from 0 to {count - 1} or names of classes, "
-            f"not {given!r}; give every class a name"
+            f"not {show(given)}; give every class a name"
         )
     return k
 
@@ -329,7 +356,7 @@ def _width(text: str) -> int:
 
 def _fit(text: str, width: int) -> str:
     # Cut, and filled up with blanks: to the right of the text, or for a negative width to the left.
-    cut = text
+    cut = text[: abs(width) + 1]  # a longer one is cut anyway, at once
     while _width(cut) > abs(width):
         cut = cut.removesuffix("..")[:-1] + ".."
     blanks = " " * (abs(width) - _width(cut))

@@ -16,10 +16,14 @@ from functools import cached_property
 from itertools import chain, islice
 from typing import Any, NamedTuple
 
+from microgradnet.errors import explained, printable, show, wrong
+
 MISSING = {"", "?", "NA", "N/A", "NaN", "nan"}
 MANY_CLASSES = 20
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 LOOKED_AT = 100  # records, to find the delimiter
+PACKED = b"\x1f\x8b"  # how files of gzip begin
+SMALL, GROWTH = 4 << 20, 200  # bytes that a file may unpack to, or so many times its size
 StrPath = str | os.PathLike[str]
 
 
@@ -40,6 +44,7 @@ class Table(NamedTuple):
             raise wrong(where, "two classes or more", self.classes, "take another target")
 
 
+@explained
 def read_csv(path: StrPath, target: str | None = None) -> Table:
     """Return the table in a CSV file with a header: a column of classes, all others numbers.
 
@@ -85,9 +90,18 @@ class Frame:
     rows: list[list[str]]
     lines: list[int] = field(default_factory=list)  # for messages; by default from 2 on
 
+    @explained
     def __post_init__(self) -> None:
         if not self.lines:
             object.__setattr__(self, "lines", list(range(2, len(self.rows) + 2)))
+        if len(self.lines) != len(self.rows):
+            rule = f"a line for each of {len(self.rows)} rows"
+            raise wrong(show(self.path), rule, len(self.lines), "leave lines out")
+        texts_alone = {str}
+        for texts in (self.names, *self.rows):
+            if {*map(type, texts)} != texts_alone and not all(isinstance(t, str) for t in texts):
+                rule = "texts as names and in rows"
+                raise wrong(show(self.path), rule, texts, "make them such with str()")
         for row, texts in enumerate(self.rows):
             if len(texts) != len(self.names):
                 where = f"{show(self.path)}, line {self.lines[row]}"
@@ -98,8 +112,9 @@ class Frame:
         return len(self.rows)
 
     def __repr__(self) -> str:
-        return f"<{show(self.path)}: {len(self.rows)} rows of {', '.join(self.names)}>"
+        return f"<{show(self.path)}: {len(self.rows)} rows of {printable(', '.join(self.names))}>"
 
+    @explained
     def position(self, name: str, remedy: str = "take one of these") -> int:
         """Return where the column stands, from 0; ValueError where there is none of that name."""
         if name not in self._positions:
@@ -111,22 +126,31 @@ class Frame:
         position = self.position(name)
         return [row[position] for row in self.rows]
 
+    @explained
     def take(self, rows: Iterable[int]) -> "Frame":
         """Return the frame of some rows, by their numbers from 0: a part to train or test on."""
-        chosen = list(rows)
+        chosen = [self._row(row) for row in rows]
         return Frame(
             self.path, self.names, [self.rows[i] for i in chosen], [self.lines[i] for i in chosen]
         )
 
+    @explained
     def where(self, row: int, name: str) -> str:
         """Return the file, line and column of a field, as an error names them."""
-        return f"{show(self.path)}, line {self.lines[row]}, column {show(name)}"
+        return f"{show(self.path)}, line {self.lines[self._row(row)]}, column {show(name)}"
+
+    def _row(self, row: int) -> int:
+        if not 0 <= row < len(self.rows):
+            rule = f"numbers of rows from 0 to {len(self.rows) - 1}"
+            raise wrong(show(self.path), rule, row, "take one of these")
+        return row
 
     @cached_property
     def _positions(self) -> dict[str, int]:
         return {name: position for position, name in enumerate(self.names)}
 
 
+@explained
 def read_frame(
     path: StrPath, header: bool | Sequence[str] = True, delimiter: str | None = None
 ) -> Frame:
@@ -187,13 +211,15 @@ def read_frame(
 def _raw(path: StrPath, reader: str) -> bytes:
     """Return the content of a file, unpacked, which is text in UTF-8."""
     import gzip
+    import io
     import zlib
 
     file = show(os.fspath(path))
     try:
         with open(path, "rb") as stream:
             raw = stream.read()
-        raw = gzip.decompress(raw) if raw.startswith(b"\x1f\x8b") else raw
+        if raw.startswith(PACKED):
+            raw = _unpacked(gzip.GzipFile(fileobj=io.BytesIO(raw)), file, len(raw))
         raw.decode("utf-8")  # at once, so that the error can say where; it is read in parts
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
@@ -204,6 +230,22 @@ def _raw(path: StrPath, reader: str) -> bytes:
         reason = getattr(error, "strerror", None) or error
         raise kind(f"{reader}() takes a readable file, not {file} ({reason}); check it") from None
     return raw
+
+
+def _unpacked(stream: Any, file: str, size: int) -> bytes:
+    parts, count = [], 0
+    while part := stream.read(1 << 16):
+        parts.append(part)
+        count += len(part)
+        check_growth(count, size, file)
+    return b"".join(parts)
+
+
+def check_growth(count: int, size: int, file: str) -> None:
+    """Raise ValueError where a packed file of a size makes too much: so a few bytes fill memory."""
+    if count > max(SMALL, GROWTH * size):
+        rule = f"at most {GROWTH} times its {size} bytes when it is unpacked"
+        raise ValueError(f"{file} takes {rule}, not {show(count)}; unpack it with gunzip before")
 
 
 def _records(raw: bytes, file: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
@@ -219,7 +261,8 @@ def _records(raw: bytes, file: str, delimiter: str) -> Iterator[tuple[int, list[
                 yield line, [text.strip() for text in texts]
             line = reader.line_num + 1
     except csv.Error as error:
-        rule = f"{file}, line {line} takes fields between {DELIMITERS[delimiter]}s, but {error}"
+        reason = str(error).replace("\t", r"\t")  # the delimiter as it is
+        rule = f"{file}, line {line} takes fields between {DELIMITERS[delimiter]}s, but {reason}"
         raise ValueError(f"{rule}; close each quote, and double a quote inside quotes") from None
 
 
@@ -301,14 +344,3 @@ def indices_of(labels: Sequence[str], classes: Sequence[str], numeric: bool) -> 
     """Return where each label stands in the classes, from 0."""
     index = {meaning(label, numeric): number for number, label in enumerate(classes)}
     return [index[meaning(label, numeric)] for label in labels]
-
-
-def show(what: object) -> str:
-    """Return the repr of what an error is about, cut where it is long."""
-    text = repr(what)
-    return text if len(text) <= 200 else text[:197] + "..."
-
-
-def wrong(where: str, rule: str, offender: object, remedy: str) -> ValueError:
-    """Return the error that says where, the rule, what broke it, and how to mend it."""
-    return ValueError(f"{where} takes {rule}, not {show(offender)}; {remedy}")

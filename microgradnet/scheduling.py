@@ -10,15 +10,16 @@ clip gets nothing, so it goes into a block of its own, under one condition.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
 
 from microgradnet.engine import Value, topological_order
-from microgradnet.operations import GATES
+from microgradnet.operations import GATES, OPERATIONS
 
 NESTED = 80  # conditions within conditions: Python reads at most 100 indentations
 DEAD = (None, "0.0")  # partials through which nothing flows
+POWER, SLOPE = OPERATIONS["power"], OPERATIONS["constant_power"].partials[0]
 
 
 class Edge(NamedTuple):
@@ -33,8 +34,9 @@ class Edge(NamedTuple):
 class Block:
     """A run of statements under one condition: the whole, or what a kink may switch off."""
 
-    def __init__(self, parent: "Block | None" = None) -> None:
+    def __init__(self, parent: "Block | None" = None, alone: bool = False) -> None:
         self.parent = parent
+        self.alone = alone  # what its contributions lead to does not stand in it
         self.depth: int = parent.depth + 1 if parent else 0
         self.gate: Edge | None = None  # the kink that may switch it off, or
         self.reached: Value | None = None  # the sum that may have got nothing
@@ -46,16 +48,18 @@ class Block:
 class Schedule:
     """The plan of a program with these outputs: gradients, of the first, by the parameters.
 
-    `leaves` are what has a variable of its own from the start; all leaves else are constants.
+    What is not among the parameters, the inputs and the captured leaves is a constant.
     """
 
     def __init__(
-        self, outputs: Sequence[Value], parameters: Sequence[Value], leaves: Sequence[Value]
-    ) -> None:
-        self.outputs, self.parameters, self.leaves = outputs, parameters, {*parameters, *leaves}
+        self, outputs: Sequence[Value], parameters: Sequence[Value], inputs: Iterable[Value],
+        captured: Iterable[Value] = (),
+    ) -> None:  # fmt: skip
+        self.outputs, self.parameters, self.inputs = outputs, parameters, {*inputs}
+        self.leaves = {*parameters, *self.inputs, *captured}
         self._order()
-        switched_off: set[tuple[Value, str]] = set()
-        while self._find_edges(switched_off):
+        alone: set[tuple[Value, str]] = set()
+        while self._find_edges(alone):
             pass
         self._find_names()
 
@@ -72,39 +76,40 @@ class Schedule:
             ]
             self.same[z] = known.setdefault((z.rule, *operands), z)
 
-    def _find_edges(self, switched_off: set[tuple[Value, str]]) -> bool:
+    def _find_edges(self, alone: set[tuple[Value, str]]) -> bool:
         # Backward's contributions, in its order, each in the block that its gates put it in. True
-        # where a sum over blocks would be added up in another order, and more is switched off.
+        # where a sum over blocks would be added up in another order, and more blocks stay alone.
         active = set(self.parameters)
         for z in self.results:
             for v, partial in _operands(z):
                 if v in active and partial not in DEAD:
                     active.add(z)
-        self.root, kinks = Block(), False
+        self.root = Block()
         self.edges: dict[Value, list[Edge]] = {v: [] for v in self.parameters}  # into a Value
         self.pulls: dict[Value, list[Edge]] = {}  # out of a result
         self.home: dict[Value, Block] = {}
+
+        def within(block: Block, z: Value, partial: str) -> Block:
+            inner = Block(block, (z, partial) in alone or block.depth >= NESTED)
+            block.parts.append(inner)
+            return inner
+
         if self.parameters and self.outputs[0] in active:
             self.home[self.outputs[0]] = self.root
         for z in reversed(self.results):
             if z not in active or not (z in self.home or self.edges.get(z)):
                 continue
             block = self.home[z] = self.home.get(z) or _common(self.edges[z])
-            parts = self.edges.get(z, ())
-            if any(edge.block is not block for edge in parts) and (z, "") not in switched_off:
-                inner = Block(block)  # as in backward: what no gradient reaches passes none on
-                inner.reached = z
-                block.parts.append(inner)
-                block = inner
+            if any(edge.block is not block for edge in self.edges.get(z, ())):
+                block = within(block, z, "")  # as in backward: what no gradient reaches
+                block.reached = z  # passes none on
             block.parts.append(z)
             pulls = self.pulls[z] = []
             for v, partial in _operands(z):
+                if z.rule is POWER and z.y in self.inputs:
+                    partial = SLOPE  # as of a number, which an input is where it is not traced
                 if v in active and partial not in DEAD:
-                    inner = block
-                    kink = partial in GATES and (z, partial) not in switched_off
-                    if kink and block.depth < NESTED:
-                        inner, kinks = Block(block), True
-                        block.parts.append(inner)
+                    inner = within(block, z, partial) if partial in GATES else block
                     edge = Edge(z, v, partial, inner)
                     if inner is not block:
                         inner.gate = edge
@@ -118,10 +123,11 @@ class Schedule:
                 home.sums.append(v)
         for p in self.parameters:
             self.home[p].leaves.append(p)
-        return self._misplaced(switched_off) if kinks else False
+        return bool(self.summed) and self._misplaced(alone)
 
-    def _misplaced(self, switched_off: set[tuple[Value, str]]) -> bool:
-        # Switch off the conditions that keep a sum from being added up in backward's order.
+    def _misplaced(self, alone: set[tuple[Value, str]]) -> bool:
+        # Find the blocks that keep a sum from being added up in backward's order: their contents
+        # come before what backward does in between. Alone, a block is at the place of its result.
         emitted: dict[Value, list[Edge]] = {v: [] for v in self.summed}
         for edge in self._emitted(self.root):
             if edge.v in emitted:
@@ -132,12 +138,12 @@ class Schedule:
                 for block in (ours.block, theirs.block) if ours is not theirs else ():
                     inside: Any = block
                     while inside is not self.home[v]:
-                        if inside.gate:
+                        if not inside.alone and inside.gate:
                             kinked.add((inside.gate.z, inside.gate.partial))
-                        else:
+                        elif not inside.alone:
                             reached.add((inside.reached, ""))
                         inside = inside.parent
-        switched_off |= reached or kinked
+        alone |= reached or kinked
         return bool(reached or kinked)
 
     def _emitted(self, block: Block) -> Iterator[Edge]:
@@ -155,9 +161,11 @@ class Schedule:
         uses = Counter({self.same.get(v, v): 2 if self.parameters else 1 for v in self.outputs})
         for z in self.results:
             if self.same[z] is z:
-                for letter, count in letters(z.rule.source).items():  # type: ignore[union-attr]
+                source = z.rule.source  # type: ignore[union-attr]
+                branches = " else " in source  # what stands in a branch is computed before it
+                for letter, count in letters(source).items():
                     v = operand(z, letter)
-                    uses[self.same.get(v, v)] += count
+                    uses[self.same.get(v, v)] += count + branches
         self.named = {v for v, count in uses.items() if count > 1}
         for z, edges in self.pulls.items():
             for edge in edges:
@@ -186,7 +194,7 @@ def operand(z: Value, letter: str) -> Value:
 
 
 def _common(edges: Sequence[Edge]) -> Block:
-    # The innermost block around all contributions.
+    # The innermost block around all contributions that is not alone.
     found: Any = edges[0].block
     for edge in edges:
         other: Any = edge.block
@@ -195,5 +203,7 @@ def _common(edges: Sequence[Edge]) -> Block:
                 found = found.parent
             else:
                 other = other.parent
+    while found.alone:
+        found = found.parent
     block: Block = found
     return block

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, NamedTuple
 
+from microgradnet.errors import explained, show, wrong
 from microgradnet.reading import (
     MANY_CLASSES,
     MISSING,
@@ -29,8 +30,6 @@ from microgradnet.reading import (
     meaning,
     read_csv,
     read_frame,
-    show,
-    wrong,
 )
 
 __all__ = [
@@ -50,6 +49,7 @@ class Targets(NamedTuple):
     values: list[Any]  # indices into `classes`, or floats
 
 
+@explained
 def targets(
     frame: Frame, name: str, kind: str | None = None, classes: Sequence[str] | None = None
 ) -> Targets:
@@ -63,6 +63,8 @@ def targets(
         raise wrong("targets()", "'class' or 'number' as kind", kind, "or None, to be decided")
     labels = frame.column(name)
     _refuse(frame, name, MISSING.__contains__, "a value", "correct it, or remove the line")
+    if isinstance(classes, str):
+        raise wrong("targets()", "a list of names as classes", classes, "write ['a', 'b']")
     if classes is not None:
         numeric = all(map(is_number, classes))
         known = {meaning(label, numeric) for label in classes}
@@ -123,6 +125,7 @@ class Column:
         shown = self.categories[:1] if len(self.categories) == 2 else self.categories
         return [f"{self.name}={category}" for category in shown]
 
+    @explained
     def encode(self, text: str) -> tuple[float, ...]:
         """Return the inputs of one field; ValueError where it is nothing that was trained on."""
         where = f"column {show(self.name)}"
@@ -166,12 +169,14 @@ class Encoding:
 
     columns: list[Column]
 
+    @explained
     def __post_init__(self) -> None:
         if not self.columns:
             raise wrong("Encoding()", "a column or more", [], "drop fewer")
         check_names([column.name for column in self.columns], "Encoding()", "name each once")
 
     @classmethod
+    @explained
     def fit(
         cls, frame: Frame, target: str | None = None, drop: Collection[str] = (),
         missing: str = "refuse", standardise: bool = True, categories: Collection[str] = (),
@@ -194,10 +199,13 @@ class Encoding:
         aside = {*drop} if target is None else {*drop, target}
         for name in (*aside, *categories):
             frame.position(name)
+        names = [name for name in frame.names if name not in aside]
+        if not names:
+            rule = "a column besides the target and those dropped"
+            raise wrong(show(frame.path), rule, frame.names, "drop fewer")
         asked = set(categories)
         return cls([
-            _column(frame, name, missing == "fill", standardise, name in asked)
-            for name in frame.names if name not in aside
+            _column(frame, name, missing == "fill", standardise, name in asked) for name in names
         ])  # fmt: skip
 
     @property
@@ -205,6 +213,7 @@ class Encoding:
         """The names of the model's inputs, such as "age" and "sex=female"."""
         return [name for column in self.columns for name in column.inputs]
 
+    @explained
     def transform(self, frame: Frame) -> list[list[float]]:
         """Return the inputs of each row, its columns found by name, others ignored.
 

@@ -12,8 +12,11 @@ scikit-learn or a course has the same data set, its numbers come out.
 
 import math
 import random
+import sys
 from collections.abc import MutableSequence, Sequence
 from typing import Any
+
+from microgradnet.errors import explained, show, wrong
 
 Toy = tuple[list[list[float]], list[int]]  # points, and the class of each
 
@@ -29,7 +32,8 @@ class LegacyRandom(random.Random):
 
     def __init__(self, seed: int) -> None:
         if not isinstance(seed, int) or not 0 <= seed < 2**32:
-            raise ValueError(f"LegacyRandom() takes a seed from 0 to 2**32 - 1, not {seed!r}")
+            rule = "LegacyRandom() takes a seed from 0 to 2**32 - 1"
+            raise ValueError(f"{rule}, not {show(seed)}; take a whole number such as 0")
         super().__init__()
         state = [seed]
         for i in range(1, 624):  # init_genrand of Matsumoto and Nishimura, 2002
@@ -50,14 +54,18 @@ class LegacyRandom(random.Random):
         self._spare = factor * first
         return factor * second
 
+    @explained
     def shuffle(self, x: MutableSequence[Any]) -> None:
         """Shuffle a list in place as np.random.shuffle() does."""
+        if not hasattr(x, "__setitem__"):
+            raise wrong("shuffle()", "a list, which is changed", x, "make it one with list()")
         for i in range(len(x) - 1, 0, -1):
             while (j := self.getrandbits(32) & ((1 << i.bit_length()) - 1)) > i:
                 pass
             x[i], x[j] = x[j], x[i]
 
 
+@explained
 def permutation(n: int, seed: int | LegacyRandom = 0) -> list[int]:
     """Return 0 to n - 1 in a random order: that of np.random.RandomState(seed).permutation(n).
 
@@ -65,12 +73,13 @@ def permutation(n: int, seed: int | LegacyRandom = 0) -> list[int]:
     [2, 8, 4, 9, 1, 6, 7, 3, 0, 5]
     """
     if not _is_count(n) or n < 0:
-        raise ValueError(f"permutation() takes a count of 0 or more, not {n!r}")
+        raise wrong("permutation()", "a count of 0 or more", n, "count what is to be ordered")
     order = list(range(n))
     _generator(seed).shuffle(order)
     return order
 
 
+@explained
 def moons(n: int = 100, noise: float = 0.1, seed: int | LegacyRandom = 0) -> Toy:
     """Return n points [x, y] on two half circles that interlock, and the circle of each, 0 or 1.
 
@@ -84,6 +93,7 @@ def moons(n: int = 100, noise: float = 0.1, seed: int | LegacyRandom = 0) -> Toy
     return _shuffled_and_noisy(points, n // 2, noise, _generator(seed))
 
 
+@explained
 def circles(
     n: int = 100, noise: float = 0.05, factor: float = 0.8, seed: int | LegacyRandom = 0
 ) -> Toy:
@@ -94,7 +104,7 @@ def circles(
     """
     _check("circles", n, noise)
     if not _is_real(factor) or not 0.0 <= factor < 1.0:
-        raise ValueError(f"circles() takes a factor from 0 to below 1, not {factor!r}")
+        raise wrong("circles()", "a factor from 0 to below 1", factor, "try 0.5")
     points = []
     for count, radius in ((n // 2, 1.0), (n - n // 2, factor)):
         angles = [i * (2.0 * math.pi / count) for i in range(count)]
@@ -102,6 +112,7 @@ def circles(
     return _shuffled_and_noisy(points, n // 2, noise, _generator(seed))
 
 
+@explained
 def spiral(n: int = 300, classes: int = 3, noise: float = 0.2, seed: int | LegacyRandom = 0) -> Toy:
     """Return n points [x, y] on arms that wind around the origin, and the arm of each.
 
@@ -111,7 +122,7 @@ def spiral(n: int = 300, classes: int = 3, noise: float = 0.2, seed: int | Legac
     where a class would have no point.
     """
     if not _is_count(classes) or classes < 2:
-        raise ValueError(f"spiral() takes two classes or more, not {classes!r}")
+        raise wrong("spiral()", "two classes or more", classes, "try 3")
     _check("spiral", n, noise, classes, "a point per class or more")
     rng, points, targets = _generator(seed), [], []
     for arm, count in enumerate(_shares(n, classes)):
@@ -122,6 +133,7 @@ def spiral(n: int = 300, classes: int = 3, noise: float = 0.2, seed: int | Legac
     return points, targets
 
 
+@explained
 def blobs(
     n: int = 100, centers: int | Sequence[Sequence[float]] = 3, noise: float = 1.0,
     seed: int | LegacyRandom = 0,
@@ -134,15 +146,16 @@ def blobs(
     """
     count = centers if isinstance(centers, int) else len(centers)
     if isinstance(centers, bool) or count < 1:
-        raise ValueError(f"blobs() takes one centre or more, not {centers!r}")
+        raise wrong("blobs()", "one centre or more", centers, "try 3")
     _check("blobs", n, noise, count, "a point per centre or more")
     rng = _generator(seed)
     if isinstance(centers, int):
         centers = [[-10.0 + 20.0 * rng.random() for _ in range(2)] for _ in range(count)]
     elif not all(isinstance(center, Sequence) and center for center in centers):
-        raise ValueError(f"blobs() takes a list of numbers per centre, not {centers!r}")
+        raise wrong("blobs()", "a list of numbers per centre", centers, "write [[0.0, 1.0]]")
     elif len(set(map(len, centers))) > 1 or not all(_is_real(v) for at in centers for v in at):
-        raise ValueError(f"blobs() takes centres of as many finite numbers each, not {centers!r}")
+        rule = "centres of as many finite numbers each"
+        raise wrong("blobs()", rule, centers, "write [[0.0, 1.0]]")
     points, targets = [], []
     for number, (center, share) in enumerate(zip(centers, _shares(n, count), strict=True)):
         points += [[v + noise * rng.randn() for v in center] for _ in range(share)]
@@ -151,6 +164,7 @@ def blobs(
     return [points[i] for i in order], [targets[i] for i in order]
 
 
+@explained
 def xor(n: int = 100, noise: float = 0.1, seed: int | LegacyRandom = 0) -> Toy:
     """Return n points [x, y] at the corners of a square, and x XOR y of each corner, 0 or 1.
 
@@ -193,13 +207,13 @@ def _check(
     name: str, n: int, noise: float, least: int = 2, rule: str = "two points or more"
 ) -> None:
     if not _is_count(n) or n < least:
-        raise ValueError(f"{name}() takes {rule}, not {n!r}")
+        raise wrong(f"{name}()", rule, n, "take more points, such as n=100")
     if not _is_real(noise) or noise < 0.0:
-        raise ValueError(f"{name}() takes a noise of 0 or more, not {noise!r}")
+        raise wrong(f"{name}()", "a noise of 0 or more", noise, "try 0.1")
 
 
 def _is_count(n: object) -> bool:
-    return isinstance(n, int) and not isinstance(n, bool)
+    return isinstance(n, int) and not isinstance(n, bool) and n <= sys.maxsize
 
 
 def _is_real(v: object) -> bool:

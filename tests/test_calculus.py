@@ -161,6 +161,19 @@ def test_gradient_by_what_is_not_reached() -> None:
     assert data(gradient(x * w.detach(), [w])) == [0.0]
 
 
+def test_what_is_not_asked_for_is_not_differentiated() -> None:
+    """The derivative of sqrt at 0 does not exist, which is no matter to the one by x."""
+    x, w = Value(2.0), Value(0.0)
+    assert data(gradient(x * w.sqrt(), [x])) == [0.0]
+
+
+def test_a_factor_of_1_makes_no_node() -> None:
+    """Through x + w and w - x goes the derivative that arrives, as it is or with its sign."""
+    x, w = Value(2.0), Value(3.0)
+    found = [gradient(z, [x])[0].op for z in (x + w, (x + w).sin(), (w - x).sin(), w - x)]
+    assert found == ["", "cos", "neg", "neg"]
+
+
 def test_gradient_by_a_repeated_input() -> None:
     """An input that is given twice has its whole derivative twice."""
     x = Value(3.0)
@@ -293,6 +306,14 @@ def test_argnums_choose_the_arguments(argnums, expected) -> None:
     assert grad(f, argnums)(2.0, 3.0) == expected
     assert value_and_grad(f, argnums)(2.0, 3.0) == (12.0, expected)
     assert jacobian(f, argnums)(2.0, 3.0) == expected
+
+
+def test_without_argnums_it_is_the_first_argument() -> None:
+    """Every function of the module differentiates by its first argument, unless told otherwise."""
+    point = (2.0, 3.0)
+    f = lambda x, y: x**3 * y  # noqa: E731
+    assert grad(f)(*point) == value_and_grad(f)(*point)[1] == jacobian(f)(*point) == 36.0
+    assert hessian(f)(*point) == hvp(f, point, (1.0, 0.0)) == 36.0
 
 
 @pytest.mark.parametrize("argnums", [2, -3, (0, 2)])
@@ -568,6 +589,7 @@ def test_tangents_and_cotangents_go_by_the_keys_of_dicts() -> None:
         ((1.0,), ([1.0],)),
         (([1.0, 2.0], 3.0), (1.0, [2.0, 3.0])),
         (({"x": 1.0},), ({"y": 1.0},)),
+        (({"x": 1.0},), (1.0,)),
     ],
 )
 def test_tangents_of_another_shape(primals, tangents) -> None:

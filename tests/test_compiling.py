@@ -1,5 +1,6 @@
 """Compile losses: the bits of the eager graph, at every call, or an error that says why not."""
 
+import builtins
 import copy
 import inspect
 import linecache
@@ -13,6 +14,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+from array import array
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 
@@ -455,6 +457,16 @@ def test_value_and_grad_touches_no_value():
     assert (weight.data, weight.grad, bias.data, bias.grad) == (0.75, 3.0, -0.5, 0.0)
 
 
+@pytest.mark.parametrize("numbers", [(3, Fraction(2)), array("i", [3, 2])])
+def test_numbers_of_parameters_become_floats(numbers):
+    """The raw forms take any sequence of numbers, such as an array of ints, and give floats."""
+    weight, bias = two()
+    program = compile(lambda: weight * bias, [weight, bias])
+    for loss, slopes in (program.value_and_grad(numbers), program.sums(numbers, [()], numbers)):
+        assert {type(number) for number in (loss, *slopes)} == {float}
+        assert loss == 6.0
+
+
 def test_over_adds_to_grads_that_are_there():
     """over() starts from the grads that are there, and adds row by row."""
     rng = random.Random(6)
@@ -636,6 +648,7 @@ def test_each_shape_has_its_program():
     assert [program(x) for x in ([1.0], [1.0, 2.0], [3.0], (3.0, 4.0))] == [2.0, 6.0, 6.0, 14.0]
     assert program.cache_info() == CacheInfo(programs=2, shapes=2)
     assert program.source.count("def value_and_grad(") == 2
+    builtins.compile(program.source, "both", "exec")  # they are one text of Python
     assert repr(program) == "Program(<lambda>, 1 parameters, CacheInfo(programs=2, shapes=2))"
 
 
@@ -662,6 +675,16 @@ def test_a_fixed_value_that_cannot_be_hashed_is_a_type_error(fixed):
     with pytest.raises(TypeError, match="fixed values that can be hashed"):
         program.over([(1.0, fixed)])
     assert weight.grad == 0.0
+
+
+def test_a_function_is_made_once():
+    """Calls and loops that come later run the functions of the first."""
+    program, rows = small_program()
+    program(*rows[0])
+    made = functions(program)
+    program(*rows[0])
+    program.over(rows)
+    assert functions(program) == made
 
 
 def test_captured_values_are_read_at_each_call():
@@ -717,6 +740,8 @@ def test_a_loss_that_draws_random_numbers_is_a_value_error():
     with pytest.raises(ValueError, match="a function of its inputs alone, and <lambda> gave"):
         program(1.0)
     assert weight.grad == 3.0
+    with pytest.raises(ValueError, match=r"gave 1\.0, then None; give random numbers as inputs"):
+        compile(lambda x, left=[1, 2]: [x] * left.pop())(1.0)
     assert program.cache_info().shapes == 0
     assert compile(lambda x, mask: weight * x * mask, [weight])(1.0, rng.random()) > 0.0
 

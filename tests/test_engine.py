@@ -4,6 +4,7 @@ import copy
 import gc
 import inspect
 import io
+import itertools
 import linecache
 import math
 import operator
@@ -24,6 +25,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from microgradnet import scalars
 from microgradnet.engine import Value, graph, topological_order, zero_grad
 from microgradnet.operations import NOT_COMPUTED, OPERATIONS
 
@@ -434,6 +436,18 @@ def test_a_failed_recompute_changes_nothing():
         assert v.grad is grad
 
 
+def test_a_division_that_fails_in_recompute_says_where():
+    """The note is on an ArithmeticError too."""
+    width = Value(3.0, label="width")
+    z = 1.0 / width
+    width.data = 0.0
+    with pytest.raises(ZeroDivisionError) as caught:
+        z.recompute()
+    assert caught.value.__notes__ == [
+        "in / with x = 1.0, width = 0.0; keep the denominator away from 0"
+    ]
+
+
 def test_recompute_of_a_leaf_is_the_leaf():
     """A leaf has nothing to compute: its data and grad stay."""
     x = Value(3.0)
@@ -662,9 +676,44 @@ def test_repr_is_short_and_does_not_recurse():
     x = Value(2.0, label="x")
     assert repr(Value(2.0)) == "Value(data=2.0, grad=0.0)"
     assert repr(x) == str(x) == "Value(data=2.0, grad=0.0, label='x')"
-    assert repr(x * 3.0) == "Value(data=6.0, grad=0.0, op='*')"
+    z = x * 3.0
+    assert repr(z) == "Value(data=6.0, grad=0.0, op='*')"
+    z.label = "z"
+    assert repr(z) == "Value(data=6.0, grad=0.0, label='z', op='*')"
     _, z = chain(5_000)
     assert repr(z) == "Value(data=1.0, grad=0.0, op='*')"
+
+
+def test_operations_with_a_number_of_their_own():
+    """Without a second operand, leaky_relu has the slope 0.01 below 0, and elu tends to -1."""
+    x = Value(-2.0)
+    assert x.leaky_relu().data == -0.02
+    assert x.elu().data == math.expm1(-2.0)
+
+
+def test_maximum_and_minimum_choose_a_zero_as_on_numbers():
+    """Of 0.0 and -0.0, and of nan, they give what the functions of floats give, to the bit."""
+    for x, y in itertools.product((0.0, -0.0, 1.0, NAN), repeat=2):
+        assert bits(Value(x).maximum(y).data) == bits(scalars.maximum(x, y))
+        assert bits(Value(x).minimum(y).data) == bits(scalars.minimum(x, y))
+
+
+class Weight(Value):
+    """A Value of a class of its own."""
+
+
+def test_a_subclass_of_value_takes_part_in_operations():
+    """Its operations give Values that remember their operands in order."""
+    x, y = Weight(2.0), Value(3.0)
+    for z, data, args in [
+        (x - y, -1.0, (x, y)),
+        (y - x, 1.0, (y, x)),
+        (x.exp(), math.exp(2.0), (x,)),
+    ]:
+        assert z.__class__ is Value
+        assert (z.data, z.args) == (data, args)
+    (3.0 * x - y).backward()
+    assert (x.grad, y.grad) == (3.0, -1.0)
 
 
 @pytest.mark.parametrize("name", ["gard", "Data", "value", "_backward", "name"])

@@ -79,3 +79,11 @@ def test_numbers_in_numbers_out() -> None:
     assert functional.mean([1.0, 2.0]) == 1.5
     assert functional.dot([1.0, 2.0], [3.0, 4.0]) == 11.0
     assert functional.logsumexp([0.0, 0.0]) == math.log(2.0)
+
+
+@pytest.mark.parametrize("values", ["12", b"12", {"a": 1.0}, 3.0, None])
+@pytest.mark.parametrize("function", [functional.total, functional.mean, functional.logsumexp])
+def test_functions_of_several_values_take_a_list(function, values):
+    """A text, a dict or one number is none, though Python would go through some of them."""
+    with pytest.raises(TypeError, match="takes"):
+        function(values)

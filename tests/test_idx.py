@@ -195,3 +195,16 @@ def test_files_that_do_not_fit_are_refused(name, content, message, tmp_path) -> 
 def test_data_has_them_too() -> None:
     """As it has the readers of CSV files."""
     assert (data.read_idx, data.load_mnist) == (read_idx, load_mnist)
+
+
+def test_a_packed_file_cannot_fill_the_memory(tmp_path) -> None:
+    """A few kB that promise 64 MB, and are as many unpacked, are refused on the way."""
+    header = bytes([0, 0, 8, 1]) + struct.pack(">I", 64 << 20)
+    packed = gzip.compress(header, mtime=0) + gzip.compress(bytes(1 << 20), mtime=0) * 64
+    (tmp_path / "digits.gz").write_bytes(packed)
+    tracemalloc.start()
+    with pytest.raises(ValueError, match=r"^'.*digits\.gz' takes at most 200 times its \d+ bytes"):
+        read_idx(tmp_path / "digits.gz")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * 2**22

@@ -16,11 +16,11 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "microgradnet"
 
 ROOMS = """
-    scalars operations engine calculus functional parameters nn losses bfgs optim checking
+    errors scalars operations engine calculus functional parameters nn losses bfgs optim checking
     naming lines tracing scheduling printing shapes generated compiling expressions stepping
-    explaining collapsing drawing prompting recording debugging pages reading idx tables toys
-    data pipeline exchanging saving history parallel training plotting canvas figures surfaces
-    boundaries lessons course commands cli __main__
+    explaining collapsing networks drawing prompting recording debugging pages reading idx
+    tables toys data pipeline exchanging saving history parallel training plotting canvas
+    figures surfaces boundaries lessons course commands cli __main__
 """
 FLOORS = re.findall(r"\w+", ROOMS)
 # A Value shows itself, and a Value is stepped through: methods of `Value`, for the sake of

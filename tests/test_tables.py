@@ -211,8 +211,10 @@ def test_what_cannot_be_fitted_is_refused() -> None:
     """A column without values, no column at all, and a mistyped option."""
     with pytest.raises(ValueError, match=r"column 'a' takes a value in some row, not \[''\]; drop"):
         Encoding.fit(table("a\n_"), missing="fill")
-    with pytest.raises(ValueError, match=r"Encoding\(\) takes a column or more"):
+    with pytest.raises(ValueError, match=r"^'t.csv' takes a column besides .*, not \['a'\]; drop"):
         Encoding.fit(table("a\n1"), drop=["a"])
+    with pytest.raises(ValueError, match=r"Encoding\(\) takes a column or more"):
+        Encoding([])
     with pytest.raises(ValueError, match="takes 'refuse' or 'fill' as missing, not 'mean'"):
         Encoding.fit(table("a\n1"), missing="mean")
 

@@ -186,7 +186,7 @@ def test_a_toy_is_decided_by_its_seed(make) -> None:
 def test_a_toy_refuses_bad_sizes_and_noise(make, options) -> None:
     """Enough points for each class, and noise from 0 up: ValueError that names the function."""
     with pytest.raises(
-        ValueError, match=rf"{make.__name__}\(\) takes .*, not {next(iter(options.values()))!r}$"
+        ValueError, match=rf"{make.__name__}\(\) takes .*, not {next(iter(options.values()))!r}; "
     ):
         make(**options)
 
