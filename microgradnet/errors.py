@@ -15,7 +15,6 @@ Whatever behaves like a list is taken for one. Only where that fails, the annota
 """
 
 import functools
-import inspect
 import os
 import re
 import sys
@@ -105,6 +104,8 @@ def explained(function: Callable[P, T]) -> Callable[P, T]:
 
 
 def _reason(function: Callable[..., Any], args: Any, kwargs: Any) -> str:
+    import inspect  # takes longer than the engine
+
     if function.__name__ == "__post_init__":  # of a dataclass, whose fields are the arguments
         signature, given = inspect.signature(type(args[0])), vars(args[0])
     else:
@@ -118,6 +119,7 @@ def _reason(function: Callable[..., Any], args: Any, kwargs: Any) -> str:
         if argument not in given:
             continue
         value, annotation = given[argument], _evaluated(parameter.annotation, function)
+        annotation = Any if annotation is parameter.empty else annotation
         for place, item in _misfits(annotation, value, argument):
             found = show(item) + f" in {place}" * (place != argument)
             words = "smaller numbers" if _is_vast(item) else _words(annotation)
@@ -128,7 +130,7 @@ def _reason(function: Callable[..., Any], args: Any, kwargs: Any) -> str:
 
 def _evaluated(annotation: Any, function: Any) -> Any:
     if not isinstance(annotation, str):
-        return Any if annotation is inspect.Parameter.empty else annotation
+        return annotation
     try:
         return eval(annotation, function.__globals__)
     except (NameError, TypeError):  # a name for type checkers alone

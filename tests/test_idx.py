@@ -207,4 +207,4 @@ def test_a_packed_file_cannot_fill_the_memory(tmp_path) -> None:
         read_idx(tmp_path / "digits.gz")
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert peak < 4 * 2**22
+    assert peak < 2**25  # of the 2**26 that are promised

@@ -282,7 +282,7 @@ def test_images_have_one_scale_to_the_ends_of_the_floats() -> None:
         ([], (1, 2), r"one row of numbers or more, not \[\]"),
         ([[1, 2], [1]], (1, 2), r"rows of 1 \* 2 = 2 numbers, not 1 in row 1; give shape=\(height"),
         ([[1, NAN]], (1, 2), "finite numbers, not nan in row 0"),
-        ([[1, 2]], (2,), r"a shape of two whole numbers from 1 up, not \(2,\)"),
+        ([[1, 2]], (2,), r"a shape of two whole numbers from 1 to 1000, not \(2,\)"),
         ([[]], (0, 1), r"not \(0, 1\)"),
     ],
 )
