@@ -115,7 +115,10 @@ def predict(options: argparse.Namespace) -> int:
     made = io.StringIO()
     csv.writer(made, lineterminator="\n").writerows(lines)
     if options.output is None:
-        sys.stdout.write(made.getvalue())
+        text = made.getvalue()
+        if sys.stdout.isatty():  # which would obey a control character in a cell
+            text = "".join(f"{printable(line)}\n" for line in text[:-1].split("\n"))
+        sys.stdout.write(text)
         return 0
     path = Path(options.output).resolve()  # of a link, the file that it leads to
     _check_folder("-o", path)

@@ -15,13 +15,13 @@ from functools import cached_property
 
 from microgradnet.engine import Value, topological_order
 from microgradnet.errors import printable as printable
+from microgradnet.errors import show
 from microgradnet.nn import Module
 
 LONGEST = 24  # characters of an expression that is used as a name
 HOLDERS = (Value, Module, list, tuple, dict)
 INFIX = ("+", "-", "*", "/", "**")
 ATOM = re.compile(r"[\w#.\[\]']+")  # not -x: as a base, -x ** 2 is -(x ** 2)
-INNERMOST = re.compile(r"\([^()]*\)")
 
 # How tightly the parts of a text hold together: those of a label that is no word not at all.
 LOOSE, SUM, PRODUCT, POWER, WORD = range(5)
@@ -43,7 +43,9 @@ class Names:
 
     def __init__(self, root: Value, names: Mapping[str, object] | None = None) -> None:
         if not isinstance(root, Value):
-            raise TypeError(f"a graph is that of a Value, not {root!r}; pass a result, as a loss")
+            raise TypeError(
+                f"a graph is that of a Value, not {show(root)}; pass a result, as a loss"
+            )
         self.root, self.given = root, named(names or {})
         self._constants: set[Value] = set()
         self._tight: dict[Value, int] = {}
@@ -97,7 +99,9 @@ class Names:
 
             known = list(self._values)
             near = get_close_matches(name, known, cutoff=0.5) or known[:8]
-            raise KeyError(f"a name of this graph is needed, not {name!r}; try {', '.join(near)}")
+            raise KeyError(
+                f"a name of this graph is needed, not {show(name)}; try {', '.join(near)}"
+            )
         return self._values[name]
 
     @cached_property
@@ -154,7 +158,7 @@ def named(names: Mapping[str, object]) -> dict[Value, str]:
     ['x[0]', 'x[1]', "d['k']"]
     """
     if not isinstance(names, Mapping):
-        raise TypeError(f"names takes name -> object, not {names!r}; try locals()")
+        raise TypeError(f"names takes name -> object, not {show(names)}; try locals()")
     found: dict[Value, str] = {}
     # A container that a private name holds too is left out: a notebook's Out is also its _oh.
     seen = {id(item) for name, item in names.items() if name.startswith("_")}
@@ -190,10 +194,14 @@ def bracketed(name: str) -> str:
 
 def _is_word(name: str) -> bool:
     # One word or number, or one call of a function.
-    outside, found = name, 1
-    while found:
-        outside, found = INNERMOST.subn("", outside)
-    return bool(ATOM.fullmatch(outside)) and (outside == name or name.endswith(")"))
+    outside, depth = [], 0
+    for letter in name:
+        depth += letter == "("
+        if depth == 0:
+            outside.append(letter)  # with a ")" that closes nothing
+        depth -= letter == ")" and depth > 0
+    is_atom = depth == 0 and ATOM.fullmatch("".join(outside)) is not None
+    return is_atom and (name.endswith(")") or len(outside) == len(name))
 
 
 def slope_of_power(n: float, order: int = 1) -> str:

@@ -483,6 +483,9 @@ def test_a_table_of_hostile_names_is_learnt(table, tmp_path, monkeypatch, capsys
     with open("out.csv", newline="", encoding="utf-8") as file:
         header, *answers = csv.reader(file)
     assert header == ["category", "class"]
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    assert main(["predict", "model.json", str(table), "--id", "category"]) == 0
+    assert clean(capsys.readouterr().out)
     assert [answer[0] for answer in answers] == [row[-2] for row in rows]
     assert {answer[1] for answer in answers} <= {row[-1] for row in rows}
 

@@ -221,7 +221,7 @@ def test_the_slope_of_a_power_is_written_out():
 def test_brackets():
     """One word, a number and a call are bare; anything else, and a sign, is in brackets."""
     bare = ["x", "x1w1", "layers.0.b", "x[0]", "d['k']", "2", "0.5", "tanh(x)", "nan", "max(a, b)"]
-    bare += ["f(g(x))", "f((a+b)*(c+d))"]
+    bare += ["f(g(x))", "f((a+b)*(c+d))", f"f{'(' * 50_000}{')' * 50_000}"]
     assert [bracketed(name) for name in bare] == bare
     for name in [
         "x*w",
