@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from typing import NamedTuple
 
 from microgradnet.engine import Value, assign, zero_grad
+from microgradnet.errors import is_real, show, wrong
 from microgradnet.operations import NOT_COMPUTED
 from microgradnet.parameters import leaves, not_negative
 
@@ -101,18 +102,23 @@ class BFGS:
         assign(self.parameters, data=numbers, grad=gradient)
 
     def _start(self, closure: Closure) -> "_Point":
+        if not callable(closure):
+            rule = "a closure, a function that returns the loss"
+            raise wrong("BFGS", rule, closure, "see help(BFGS)", TypeError)
         here = self._point(closure, [p.data for p in self.parameters])
         for number in (here.loss, *here.gradient):
             if not math.isfinite(number):
-                rule = f"BFGS takes a start where loss and gradient are finite, not {number!r}"
+                rule = f"BFGS takes a start where loss and gradient are finite, not {show(number)}"
                 raise ValueError(f"{rule}; choose other parameters")
         return here
 
     def _point(self, closure: Closure, numbers: list[float]) -> "_Point":
         self._write(numbers, [NOT_COMPUTED] * len(numbers))
         loss = closure()
-        if not hasattr(loss, "__float__"):
-            raise TypeError(f"a closure returns the loss, not {loss!r}; end it with return loss")
+        if not is_real(loss):
+            raise TypeError(
+                f"a closure returns the loss, not {show(loss)}; end it with return loss"
+            )
         return _Point(numbers, float(loss), [p.grad for p in self.parameters])
 
     def _next(self, closure: Closure, here: "_Point") -> "_Point":

@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from microgradnet.drawing import check_parent, put
+from microgradnet.errors import explained, wrong
 from microgradnet.naming import printable
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ COLOURS = (
 STYLES = ("-", "--", "-.", ":")
 INK, GREY = "#202020", "#757575"
 LONGEST = 24  # characters of a name
+FINEST = 2_000  # places along an axis: a picture has no more to show
 NEAR = 8  # pixels from a name: so near, and nearer than its own dot, is no other
 LINE = 2  # pixels from the middle of a line to where it ends
 LINES = 18  # of a legend, before it has two columns
@@ -41,6 +43,7 @@ SALTING = threading.Lock()  # the salt of an SVG's ids is a global setting of ma
 Entry = tuple[Any, str]  # of a legend: what was drawn, and its name
 
 
+@explained
 def write(figure: "Figure", path: str | os.PathLike[str]) -> "tuple[Path, Path]":
     """Write a Figure to `path` with ".png" and ".svg" at its end; return both paths.
 
@@ -49,7 +52,11 @@ def write(figure: "Figure", path: str | os.PathLike[str]) -> "tuple[Path, Path]"
     """
     from pathlib import Path
 
+    if not hasattr(figure, "savefig"):
+        raise wrong("write()", "a Figure", figure, "such as loss_curves(history)", TypeError)
     path = Path(path)
+    if not path.name:
+        raise wrong("write()", "the path of a file", str(path), "such as 'loss'")
     if path.suffix.lower() in (".png", ".svg"):
         raise ValueError(
             f"write() takes a path without .png and .svg, and adds both, not {str(path)!r}; "
@@ -182,7 +189,7 @@ def cut(name: str, length: int = LONGEST) -> str:
 
 def spaced(what: str, ends: tuple[float, float], count: int) -> list[float]:
     """Return `count` places from one end of an axis to the other; ValueError, for `what`, of 1."""
-    if not isinstance(count, int) or count < 2:
-        raise ValueError(f"{what} takes a resolution of 2 or more, not {count!r}; try 100")
+    if not isinstance(count, int) or not 2 <= count <= FINEST:
+        raise wrong(what, f"a resolution from 2 to {FINEST}", count, "try 100")
     shares = [i / (count - 1) for i in range(count)]
     return [ends[0] * (1.0 - share) + ends[1] * share for share in shares]

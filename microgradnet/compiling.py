@@ -30,6 +30,7 @@ from typing import Any, NamedTuple
 from microgradnet import shapes
 from microgradnet.calculus import flatten, rebuild
 from microgradnet.engine import Value, assign, topological_order
+from microgradnet.errors import explained, show
 from microgradnet.generated import annotate, loaded
 from microgradnet.naming import printable
 from microgradnet.parameters import leaves
@@ -64,7 +65,7 @@ class Program:
 
     def __init__(self, f: Callable[..., Any], parameters: Iterable[Value] = ()) -> None:
         if not callable(f):
-            raise TypeError(f"compile() takes a function, not {f!r}; write lambda x: ...")
+            raise TypeError(f"compile() takes a function, not {show(f)}; write lambda x: ...")
         self.parameters = leaves("compile()", parameters, least=0)
         self._f: Callable[..., Any] | None = f
         self._name = printable(str(getattr(f, "__name__", type(f).__name__)))
@@ -80,6 +81,7 @@ class Program:
             p.grad += g
         return loss
 
+    @explained
     def value_and_grad(self, numbers: Sequence[float], *inputs: Any) -> tuple[float, list[float]]:
         """Return the loss and its gradient at parameters of these numbers; no Value is touched."""
         self._needs_parameters("value_and_grad")
@@ -90,6 +92,7 @@ class Program:
         )
         return result
 
+    @explained
     def over(self, rows: "Iterable[Sequence[Any]] | Rows") -> float:
         """Return the sum of the losses of rows of inputs, and add their gradients to `grad`.
 
@@ -108,6 +111,7 @@ class Program:
             raise
         return total
 
+    @explained
     def sums(
         self, numbers: Sequence[float], rows: "Iterable[Sequence[Any]] | Rows",
         gradient: Sequence[float] | None = None,
@@ -117,11 +121,12 @@ class Program:
         sums = [0.0] * len(self.parameters) if gradient is None else self._one_each(gradient)
         prepared = rows if isinstance(rows, Rows) else self.prepare(rows)
         if prepared.program is not self:
-            raise ValueError(f"{self!r} takes rows that it has prepared, not {prepared!r}")
+            raise ValueError(f"{self!r} takes rows that it has prepared, not {show(prepared)}")
         for variant, same in prepared.groups:
             total, sums = variant.run("over", variant.numbers(numbers), same, total, sums)
         return total, sums
 
+    @explained
     def prepare(self, rows: Iterable[Sequence[Any]]) -> "Rows":
         """Return rows for over() and sums() that take the same ones time and again.
 
@@ -142,6 +147,7 @@ class Program:
             start = end
         return Rows(self, groups)
 
+    @explained
     def map(self, rows: Iterable[Sequence[Any]]) -> list[Any]:
         """Return the results of a forward-only program on rows of inputs.
 
@@ -200,7 +206,7 @@ class Program:
         except TypeError:
             raise TypeError(
                 "inputs are numbers in lists and tuples, or fixed values that can be hashed, "
-                f"not {inputs!r}; make arrays lists"
+                f"not {show(inputs)}; make arrays lists"
             ) from None
         self._refuse_parameters(inputs)
         plain, given = shapes.plain(inputs), key
@@ -232,7 +238,7 @@ class Program:
         if self._f is None:
             raise ValueError(
                 "a copied or pickled Program runs the inputs whose shapes and fixed values it has "
-                f"seen, not {inputs!r}; call it on such inputs before"
+                f"seen, not {show(inputs)}; call it on such inputs before"
             )
         given = (
             Value(v) if varies(v) and not isinstance(v, Value) else v for v in flatten(list(inputs))
@@ -250,7 +256,9 @@ class Program:
                 break
         captured = [v for v in met if v.rule is None]
         if self.parameters and not isinstance(output, Value):
-            raise TypeError(f"a loss gives one Value, not {output!r}; drop the parameters, or sum")
+            raise TypeError(
+                f"a loss gives one Value, not {show(output)}; drop the parameters, or sum"
+            )
         header = f"# {self._name!a}, traced on inputs of the shape\n# {shapes.shape(inputs)}"
         pattern = shapes.pattern(self._f, inputs)
         printer = Printer(output, self.parameters, leaves, pattern, captured, header)

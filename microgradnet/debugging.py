@@ -29,6 +29,7 @@ from typing import IO, Any, ClassVar
 
 from microgradnet.drawing import render
 from microgradnet.engine import Value
+from microgradnet.errors import show
 from microgradnet.explaining import explain
 from microgradnet.expressions import FIELDS, Condition
 from microgradnet.lines import user_frame
@@ -52,7 +53,7 @@ def debug(
     the input leave. RuntimeError where a `data` was changed since the forward pass.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"debug() takes a Value, not {root!r}; pass a result, such as a loss")
+        raise TypeError(f"debug() takes a Value, not {show(root)}; pass a result, such as a loss")
     if names is None:
         names = dict(user_frame(sys._getframe(1)).f_locals)
     debugger = Debugger(Recording(root, names), stdin, stdout)
@@ -136,7 +137,9 @@ class Debugger(Prompt):
         """
         last = len(self.steps)
         if not number.isdecimal() or int(number) > last:
-            raise ValueError(f"goto takes a step from 0 to {last}, not {number!r}; try goto {last}")
+            raise ValueError(
+                f"goto takes a step from 0 to {last}, not {show(number)}; try goto {last}"
+            )
         self.at, self.repeated = int(number), "step"
         self._show()
 
@@ -364,5 +367,5 @@ def _alone(what: str, rest: str) -> None:
 def _taken(what: str, table: dict[int, Any], number: str) -> Any:
     if not number.isdecimal() or int(number) not in table:
         known = ", ".join(map(str, table)) or "none"
-        raise ValueError(f"the number of a {what} is needed, not {number!r}; there is {known}")
+        raise ValueError(f"the number of a {what} is needed, not {show(number)}; there is {known}")
     return table.pop(int(number))

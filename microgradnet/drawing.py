@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from microgradnet.collapsing import Box, Plan, Table, planned
 from microgradnet.engine import Value, topological_order
+from microgradnet.errors import explained, show, wrong
 from microgradnet.naming import digits, named, printable
 from microgradnet.networks import columns_of, draw_network
 from microgradnet.nn import Module
@@ -67,11 +68,13 @@ def draw(
         columns = [] if x is None else columns_of(v, x)
         return draw_network(v, columns, into=_digraph_class()("microgradnet"))
     if not isinstance(v, Value):
-        raise TypeError(f"draw() takes a Value or an MLP, not {v!r}; pass a result, such as a loss")
+        raise TypeError(
+            f"draw() takes a Value or an MLP, not {show(v)}; pass a result, such as a loss"
+        )
     if x is not None:
         raise TypeError(f"x is the input of a model, and beside {v!r} there is none; leave it out")
     if collapse not in (None, "neuron", "layer"):
-        raise ValueError(f"collapse is None, 'neuron' or 'layer', not {collapse!r}; take one")
+        raise ValueError(f"collapse is None, 'neuron' or 'layer', not {show(collapse)}; take one")
     plan = planned(topological_order(v), collapse)
     if len(plan.boxes) > LIMIT:
         remedy = " or pass collapse='layer'" if collapse == "neuron" else ""
@@ -285,6 +288,7 @@ def _text(text: str, longest: int = 10_000, escapes: int = 1) -> str:
 # ---- the executable ----------------------------------------------------------------------------
 
 
+@explained
 def render(v: Value | Module, filename: str | os.PathLike[str], **options: Any) -> "Path":
     """Write the picture of a graph or a model, in the format of a suffix; return the file's path.
 
@@ -298,13 +302,10 @@ def render(v: Value | Module, filename: str | os.PathLike[str], **options: Any) 
     path = Path(filename)
     kind = path.suffix[1:].lower()
     if not kind:
-        raise ValueError(
-            f"render() takes the format from the suffix, not {str(path)!r}; add .svg, .png or .dot"
-        )
+        raise wrong("render()", "the format from the suffix", str(path), "add .svg, .png or .dot")
     if path.is_dir():
-        raise IsADirectoryError(
-            f"render() writes to a file, not to the folder {str(path)!r}; choose another name"
-        )
+        rule, remedy = "the name of a file to write", "that is a folder; choose another name"
+        raise wrong("render()", rule, str(path), remedy, IsADirectoryError)
     check_parent("render()", path)
     source = draw(v, **options).source
     picture = source.encode() if kind in ("dot", "gv") else run(source, kind)
@@ -315,9 +316,8 @@ def render(v: Value | Module, filename: str | os.PathLike[str], **options: Any) 
 def check_parent(what: str, path: "Path") -> None:
     """Raise FileNotFoundError where the folder that a file is to lie in is missing."""
     if not path.parent.is_dir():
-        raise FileNotFoundError(
-            f"{what} writes into a folder that is there, not {str(path.parent)!r}; make it first"
-        )
+        rule = "a path in a folder that is there"
+        raise wrong(what, rule, str(path.parent), "make it first", FileNotFoundError)
 
 
 def put(path: "Path", data: bytes) -> None:

@@ -27,7 +27,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, SupportsFloat
 
-from microgradnet.errors import printable
+from microgradnet.errors import explained, is_real, printable, wrong
 from microgradnet.operations import (
     NOT_COMPUTED,
     RUNTIME,
@@ -86,7 +86,7 @@ class Value:
         self.data = data if data.__class__ is float else as_number(data)
         self.grad = NOT_COMPUTED
         if label:
-            self._label = label
+            self.label = label
         self.x = self.y = self.rule = None
 
     @property
@@ -111,6 +111,8 @@ class Value:
 
     @label.setter
     def label(self, label: str) -> None:
+        if not isinstance(label, str):
+            raise wrong("label", "a text", label, "convert it with str()", TypeError)
         self._label = Label(label, self.line) if self.line else label
 
     @property
@@ -348,11 +350,11 @@ def end_walks(values: list[Value]) -> None:
             walk.end()
 
 
-def as_number(data: object) -> float:
+def as_number(data: Any) -> float:
     """Return a real number as a float; TypeError for anything else."""
-    if isinstance(data, Value) or hasattr(data, "__len__") or not hasattr(data, "__float__"):
+    if isinstance(data, Value) or not is_real(data):
         remedy = "use it as it is" if isinstance(data, Value) else "convert it with float()"
-        raise TypeError(f"Value() takes a real number, not {data!r}; {remedy}")
+        raise wrong("Value()", "a real number", data, remedy, TypeError)
     return float(data)
 
 
@@ -366,8 +368,12 @@ def number(operand: Any) -> Any:
     return operand.data if isinstance(operand, Value) else operand
 
 
+@explained
 def zero_grad(values: Iterable[Value]) -> None:
-    """Set the grad of every Value to 0, as before any backward."""
+    """Set the grad of every Value to 0, as before any backward; TypeError for what is none."""
+    values = list(values)
+    if others := [v for v in values if not isinstance(v, Value)]:
+        raise wrong("zero_grad()", "Values", others[0], "see parameters()", TypeError)
     for v in values:
         v.grad = NOT_COMPUTED
 

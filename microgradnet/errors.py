@@ -146,7 +146,7 @@ def _misfits(annotation: Any, value: Any, place: str) -> Iterator[tuple[str, Any
         found = [list(_misfits(part, value, place)) for part in parts]
         if all(found):
             yield max(found, key=lambda misfits: len(misfits[0][0]))[0]  # of the nearest
-    elif not _is_one(kind, value) or _is_vast(value):
+    elif not _is_one(kind, value) or (kind is not Any and _is_vast(value)):
         yield place, value
     elif parts and hasattr(value, "__len__") and not isinstance(value, TEXTS):
         if isinstance(value, Mapping):

@@ -19,9 +19,9 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
-from typing import SupportsFloat
 
 from microgradnet.engine import Value, graph
+from microgradnet.errors import is_real, show, wrong
 from microgradnet.naming import Names, digits
 from microgradnet.stepping import Step, Walk
 
@@ -37,7 +37,8 @@ def explain(root: Value, target: Value, names: Mapping[str, object] | None = Non
     """
     for v in (root, target):
         if not isinstance(v, Value):
-            raise TypeError(f"explain() takes a result and a Value below it, not {v!r}")
+            rule = "a result and a Value below it"
+            raise wrong("explain()", rule, v, "such as a loss and a weight", TypeError)
     return Explanation(root, target, names)
 
 
@@ -182,8 +183,8 @@ def what_if(
     Nothing is changed: the graph is computed again beside the Values. ArithmeticError or ValueError
     where it cannot be.
     """
-    if isinstance(change, Value) or not isinstance(change, SupportsFloat):
-        raise TypeError(f"what_if() takes a number as change, not {change!r}; such as 0.1")
+    if isinstance(change, Value) or not is_real(change):
+        raise TypeError(f"what_if() takes a number as change, not {show(change)}; such as 0.1")
     change = float(change)
     explanation = explain(root, target, names)
     gradient, name = explanation.gradient, explanation.names

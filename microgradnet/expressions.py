@@ -21,6 +21,7 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from microgradnet.engine import Value, topological_order
+from microgradnet.errors import wrong
 from microgradnet.naming import Names
 from microgradnet.operations import OPERATIONS
 
@@ -59,6 +60,10 @@ def expression(text: str, numbers: Mapping[str, float]) -> tuple[Value, dict[str
     is not arithmetic, for an unknown name, and for a number that is not used; ArithmeticError or
     ValueError, as of floats, where it cannot be computed.
     """
+    if not isinstance(text, str):
+        raise wrong("expression()", "a text", text, "such as 'x*w + b'", TypeError)
+    if not isinstance(numbers, Mapping):
+        raise wrong("expression()", "name -> number", numbers, "such as {'x': 2.0}", TypeError)
     # Python reads names in one form of Unicode, in which the micro sign is the Greek letter.
     given = ((unicodedata.normalize("NFKC", name), x) for name, x in numbers.items())
     leaves = {name: Value(x, label=name) for name, x in given}
@@ -293,8 +298,11 @@ def _found(name: str, known: Mapping[str, Any], conditions: bool) -> Any:
         near = get_close_matches(name, FIELDS, 1)
         example = f"{near[0]} > 10" if near else KINDS[True][1]
         example = "after, the gradient after the step" if name in GRADIENTS else example
-        raise ValueError(f"a condition compares {', '.join(FIELDS)}, not {name!r}; try {example}")
-    raise ValueError(f"a name takes a number, and {name!r} has none; give one, such as {name}=2")
+        raise ValueError(
+            f"a condition compares {', '.join(FIELDS)}, not {_shown(name)}; try {example}"
+        )
+    shown = _shown(name)
+    raise ValueError(f"a name takes a number, and {shown} has none; give one, such as {name:.40}=2")
 
 
 def _float(x: float) -> float:

@@ -74,10 +74,10 @@ def annotate(error: BaseException, function: Callable[..., Any]) -> None:
     first, last, start, end = next(places)  # of the instruction; None with -X no_debug_ranges
     operands: list[ast.expr] = []
     if start is not None and first == last:
-        match ast.parse(line[start:end].strip(), mode="eval").body:
-            case ast.Call(func=ast.Name(id=name), args=operands) if name in OPERATIONS:
+        match ast.parse(line[start:end].strip()).body[0]:
+            case ast.Expr(ast.Call(func=ast.Name(id=name), args=operands)) if name in OPERATIONS:
                 rule = OPERATIONS[name]
-            case ast.BinOp(left=x, op=operator, right=y):
+            case ast.Expr(ast.BinOp(left=x, op=operator, right=y)):
                 rule, operands = OPERATIONS[OPERATORS[type(operator)]], [x, y]
     if operands:
         texts = map(ast.unparse, operands)

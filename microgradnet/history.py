@@ -23,6 +23,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, overload
 
 from microgradnet.drawing import put
+from microgradnet.errors import explained, wrong
 from microgradnet.naming import printable
 
 CYAN, GREEN, PLAIN = "\x1b[36m", "\x1b[32m", "\x1b[0m"
@@ -59,8 +60,11 @@ class Epoch(NamedTuple):
 class History(Sequence[Epoch]):
     """The epochs of one training, and why it `stopped` before the last: "" where it did not."""
 
+    @explained
     def __init__(self, epochs: Iterable[Epoch] = (), stopped: str = "") -> None:
         self.epochs = list(epochs)
+        if others := [epoch for epoch in self.epochs if not isinstance(epoch, Epoch)]:
+            raise wrong("History()", "Epochs", others[0], "such as fit() makes", TypeError)
         self.stopped = stopped
 
     @overload
@@ -86,6 +90,7 @@ class History(Sequence[Epoch]):
         """Return how long all epochs took."""
         return math.fsum(epoch.seconds for epoch in self.epochs)
 
+    @explained
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write a line per epoch: every number with all its digits, nothing where there is none.
 

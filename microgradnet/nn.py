@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from microgradnet.engine import Value, as_number, as_value, assign, zero_grad
+from microgradnet.errors import explained, show, wrong
 from microgradnet.operations import OPERATIONS, Operand
 
 Seed = int | random.Random | None
@@ -28,6 +29,9 @@ INITIALISATIONS: dict[str, Callable[[Any, int, int], float]] = {
     ),
     "he": lambda rng, nin, nout: rng.gauss(0, math.sqrt(2 / nin)),  # He et al., 2015
 }
+
+
+WIDEST = 10_000_000  # inputs, or units, of a layer: their weights take gigabytes
 
 
 class Module:
@@ -59,6 +63,7 @@ class Module:
         """Return path -> number for every parameter."""
         return {path: p.data for path, p in self.named_parameters()}
 
+    @explained
     def load_state_dict(self, state: Mapping[str, float]) -> None:
         """Set every parameter from path -> number; after an error nothing has changed."""
         named = dict(self.named_parameters())
@@ -67,7 +72,7 @@ class Module:
         if missing or unknown:
             raise ValueError(
                 f"load_state_dict() takes the parameters of this model; missing: "
-                f"{_some(missing)}; not in the model: {_some(unknown)}"
+                f"{_some(missing)}; not in the model: {_some(unknown)}; see state_dict()"
             )
         assign(list(named.values()), data=[as_number(state[path]) for path in named])
 
@@ -113,11 +118,13 @@ class Neuron(Module):
     module `random`, so that random.seed() holds, as in micrograd.
     """
 
+    @explained
     def __init__(
         self, nin: int, activation: str = "relu", *, init: str = "uniform", seed: Seed = None,
         nout: int = 1, name: str = "neuron",
     ) -> None:  # fmt: skip
         _check_size("nin", nin)
+        _check_size("nout", nout)
         self.activation = _chosen("activation", activation, ["linear", *activations()])
         weight = INITIALISATIONS[_chosen("init", init, INITIALISATIONS)]
         rng = _random(seed)
@@ -126,8 +133,7 @@ class Neuron(Module):
         self.name = name
 
     def __call__(self, x: Sequence[Operand]) -> Value:
-        if len(x) != len(self.w):
-            raise ValueError(f"{self!r} takes {len(self.w)} inputs, not {len(x)}")
+        _check_count(self, len(self.w), x)
         z = self.b
         for weight, operand in zip(self.w, x, strict=True):
             z = z + weight * operand
@@ -143,6 +149,7 @@ class Neuron(Module):
 class Layer(Module):
     """`nout` neurons side by side: a function from `nin` numbers or Values to a list of Values."""
 
+    @explained
     def __init__(
         self, nin: int, nout: int, activation: str = "relu", *, init: str = "uniform",
         seed: Seed = None, name: str = "layer",
@@ -155,8 +162,7 @@ class Layer(Module):
         ]
 
     def __call__(self, x: Sequence[Operand]) -> list[Value]:
-        if len(x) != len(self.neurons[0].w):
-            raise ValueError(f"{self!r} takes {len(self.neurons[0].w)} inputs, not {len(x)}")
+        _check_count(self, len(self.neurons[0].w), x)
         x = [as_value(operand) for operand in x]  # a number becomes one leaf, not one a neuron
         return [neuron(x) for neuron in self.neurons]
 
@@ -182,12 +188,15 @@ class MLP(Module):
     ([2.0, 2.0, 0.0, 0.0], -1.2922762061695752, -2.8436367107649345)
     """
 
+    @explained
     def __init__(
         self, nin: int, nouts: Sequence[int], activation: str = "relu", output: str = "linear",
         seed: Seed = None, init: str = "uniform", dropout: float | Sequence[float] = 0.0,
     ) -> None:  # fmt: skip
         if not isinstance(nouts, Sequence) or not nouts:
-            raise ValueError(f"nouts takes the widths of the layers, not {nouts!r}; try [16, 1]")
+            raise ValueError(
+                f"nouts takes the widths of the layers, not {show(nouts)}; try [16, 1]"
+            )
         _chosen("activation", activation, ["linear", *activations()])
         rng = _random(seed)
         self.sizes = [nin, *nouts]
@@ -204,8 +213,7 @@ class MLP(Module):
         self.dropout = _shares(dropout, len(nouts))  # of the input of each layer
 
     def __call__(self, x: Sequence[Operand], masks: Sequence[Operand] | None = None) -> Any:
-        if len(x) != self.sizes[0]:
-            raise ValueError(f"{self!r} takes {self.sizes[0]} inputs, not {len(x)}")
+        _check_count(self, self.sizes[0], x)
         if masks is not None:
             return self._masked(x, masks)
         for layer in self.layers:
@@ -214,9 +222,7 @@ class MLP(Module):
 
     def _masked(self, x: Sequence[Any], masks: Sequence[Operand]) -> Any:
         count = sum(size for size, share in zip(self.sizes, self.dropout, strict=False) if share)
-        if len(masks) != count:
-            rule = f"{self!r} takes {count} masks, not {len(masks)}"
-            raise ValueError(f"{rule}; draw them with masks(rng)")
+        _check_count(self, count, masks, "masks", "draw them with masks(rng)")
         factors = iter(masks)
         for layer, share in zip(self.layers, self.dropout, strict=True):
             if share:
@@ -224,6 +230,7 @@ class MLP(Module):
             x = layer(x)
         return x[0] if len(x) == 1 else x
 
+    @explained
     def masks(self, rng: random.Random) -> list[float]:
         """Return one example's factors of the units that may be left out, in order: none, or all.
 
@@ -255,13 +262,23 @@ def _random(seed: Seed) -> Any:
 
 def _chosen(what: str, name: str, names: Any) -> str:
     if name not in names:
-        raise ValueError(f"{what} is one of {', '.join(names)}, not {name!r}")
+        raise ValueError(f"{what} is one of {', '.join(names)}, not {show(name)}; choose one")
     return name
 
 
+def _check_count(
+    module: Module, count: int, given: Any, what: str = "inputs", remedy: str = "give one for each"
+) -> None:
+    if not hasattr(given, "__len__") or isinstance(given, type):
+        raise wrong(repr(module), f"a list of {count} {what}", given, remedy, TypeError)
+    if len(given) != count:
+        raise ValueError(f"{module!r} takes {count} {what}, not {len(given)}; {remedy}")
+
+
 def _check_size(what: str, size: Any) -> None:
-    if not isinstance(size, int) or size < 1:
-        raise ValueError(f"{what} takes a whole number from 1 up, not {size!r}")
+    if not isinstance(size, int) or not 1 <= size <= WIDEST:
+        rule = f"a whole number from 1 to {WIDEST:,}"
+        raise wrong(what, rule, size, "the number of inputs or units")
 
 
 def _shares(dropout: Any, count: int) -> list[float]:
@@ -270,14 +287,14 @@ def _shares(dropout: Any, count: int) -> list[float]:
     shares = [0.0] + [dropout] * (count - 1) if single else dropout
     if not isinstance(shares, Sequence) or isinstance(shares, str) or len(shares) != count:
         rule = f"dropout takes a share, or a sequence of {count}, one for the input of each layer"
-        raise ValueError(f"{rule}, not {dropout!r}; try 0.5")
+        raise ValueError(f"{rule}, not {show(dropout)}; try 0.5")
     for share in [dropout] if single else shares:
         if not isinstance(share, int | float) or not 0.0 <= share < 1.0:
-            rule = f"dropout takes shares from 0 to below 1, not {share!r}"
+            rule = f"dropout takes shares from 0 to below 1, not {show(share)}"
             raise ValueError(f"{rule}; 0 leaves out no unit, 0.5 half of them")
     return [float(share) for share in shares]
 
 
 def _some(paths: list[str]) -> str:
     more = f" and {len(paths) - 3} more" if len(paths) > 3 else ""
-    return ", ".join(paths[:3]) + more or "none"
+    return ", ".join(map(show, paths[:3])) + more or "none"

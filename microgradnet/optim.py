@@ -17,11 +17,13 @@ BFGS needs no rate, and no batches: it minimises a function of up to a few hundr
 """
 
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from microgradnet.bfgs import BFGS
-from microgradnet.engine import Value, assign, zero_grad
-from microgradnet.parameters import leaves, not_negative
+from microgradnet.engine import Value, assign
+from microgradnet.errors import is_real, wrong
+from microgradnet.operations import NOT_COMPUTED
+from microgradnet.parameters import leaves, not_negative, values
 
 __all__ = ["BFGS", "SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm", "clip_grad_value"]
 
@@ -64,7 +66,8 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Set the grad of every parameter to 0: backward() adds to what is there."""
-        zero_grad(self.parameters)
+        for p in self.parameters:
+            p.grad = NOT_COMPUTED
 
 
 class SGD(Optimizer):
@@ -110,9 +113,7 @@ class Adam(Optimizer):
     ) -> None:  # fmt: skip
         super().__init__(parameters, lr, weight_decay)
         not_negative(eps=eps)
-        if not (0.0 <= betas[0] < 1.0 and 0.0 <= betas[1] < 1.0):
-            raise ValueError(f"betas are two numbers from 0 to below 1, not {betas!r}")
-        self.betas = betas
+        self.betas = _betas(betas)
         self.eps = eps
         self.first = [0.0] * len(self.parameters)
         self.second = [0.0] * len(self.parameters)
@@ -159,6 +160,13 @@ class AdamW(Adam):
         return [p * keep for p in numbers], gradients
 
 
+def _betas(betas: tuple[float, float]) -> tuple[float, float]:
+    two = isinstance(betas, Sequence) and len(betas) == 2
+    if not two or not all(is_real(beta) and 0.0 <= beta < 1.0 for beta in betas):
+        raise wrong("betas", "two numbers from 0 to below 1", betas, "try (0.9, 0.999)")
+    return betas
+
+
 # ---- checks and clipping -----------------------------------------------------------------------
 
 
@@ -169,7 +177,7 @@ def clip_grad_norm(parameters: Iterable[Value], maximum: float) -> float:
     all are scaled, or after.
     """
     not_negative(maximum=maximum)
-    parameters = list(parameters)
+    parameters = values("clip_grad_norm()", parameters)
     norm = math.sqrt(math.fsum(p.grad * p.grad for p in parameters))
     factor = maximum / (norm + 1e-6)
     if factor < 1.0:
@@ -183,5 +191,6 @@ def clip_grad_value(parameters: Iterable[Value], maximum: float) -> None:
     Ctrl-C comes before all are moved, or after.
     """
     not_negative(maximum=maximum)
+    parameters = values("clip_grad_value()", parameters)
     large = [p for p in parameters if abs(p.grad) > maximum]
     assign(large, grad=[math.copysign(maximum, p.grad) for p in large])

@@ -38,6 +38,7 @@ from microgradnet.drawing import (
     run,
 )
 from microgradnet.engine import Value
+from microgradnet.errors import explained, show, wrong
 from microgradnet.naming import INFIX, bracketed, digits, printable
 from microgradnet.stepping import Step, Walk
 
@@ -83,6 +84,7 @@ class Page(os.PathLike[str]):
         )
 
 
+@explained
 def page(
     v: Value, filename: str | os.PathLike[str], names: Mapping[str, object] | None = None
 ) -> Page:
@@ -96,13 +98,11 @@ def page(
     from pathlib import Path
 
     if not isinstance(v, Value):
-        raise TypeError(f"page() takes a Value, not {v!r}; pass a result, such as a loss")
+        raise TypeError(f"page() takes a Value, not {show(v)}; pass a result, such as a loss")
     path = Path(filename)
     if path.is_dir():  # also for "", which is the folder that one is in
-        raise IsADirectoryError(
-            f"page() writes to a file, not to the folder {os.fspath(filename)!r}; add the file's "
-            "name, such as 'steps.html'"
-        )
+        rule, remedy = "the name of a file to write", "that is a folder; try 'steps.html'"
+        raise wrong("page()", rule, os.fspath(filename), remedy, IsADirectoryError)
     check_parent("page()", path)
     walk = Walk(v, names)
     if (count := len(walk.values)) > LIMIT:

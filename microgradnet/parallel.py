@@ -41,6 +41,7 @@ from weakref import WeakValueDictionary
 
 from microgradnet.compiling import Program
 from microgradnet.engine import Value
+from microgradnet.errors import show, wrong
 
 ROWS, PARTS = 64, 16  # a part has that many rows at least, a batch that many parts at most
 BREAKS = 3  # executors that break in turn without a result, before no more are made
@@ -59,7 +60,7 @@ def parts(count: int) -> list[range]:
     ([range(0, 100)], [range(0, 75), range(75, 150), range(150, 225), range(225, 300)])
     """
     if count < 0:
-        raise ValueError(f"parts() takes a count from 0 up, not {count!r}")
+        raise ValueError(f"parts() takes a count from 0 up, not {show(count)}")
     many = 1 << max(1, min(PARTS, count // ROWS)).bit_length() - 1
     return [range(*ends) for ends in itertools.pairwise(count * i // many for i in range(many + 1))]
 
@@ -84,14 +85,13 @@ class Gradients:
         workers: int | None = None,
     ) -> None:  # fmt: skip
         if not isinstance(program, Program) or not program.parameters:
-            raise TypeError(f"Gradients() takes compile(f, parameters), not {program!r}")
+            raise TypeError(f"Gradients() takes compile(f, parameters), not {show(program)}")
         if not isinstance(executor, futures.Executor | None) and not callable(executor):
-            raise TypeError(
-                f"Gradients() takes an Executor, or a function that makes one, not {executor!r}; "
-                "try lambda: ProcessPoolExecutor(2)"
-            )
+            rule = "an Executor, or a function that makes one"
+            remedy = "try lambda: ProcessPoolExecutor(2)"
+            raise wrong("Gradients()", rule, executor, remedy, TypeError)
         if workers is not None and workers < 1:
-            raise ValueError(f"workers takes a whole number from 1 up, not {workers!r}")
+            raise ValueError(f"workers takes a whole number from 1 up, not {show(workers)}")
         if executor is None and workers is not None and workers > 1:
             executor = functools.partial(futures.ProcessPoolExecutor, workers, None, *DEAF)
         self.program, self.rows, self.workers = program, list(rows), workers

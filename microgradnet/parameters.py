@@ -6,21 +6,30 @@
 """
 
 from collections.abc import Iterable
+from typing import Any
 
 from microgradnet.engine import Value
 from microgradnet.errors import is_real, show, wrong
 
 
 def leaves(who: str, parameters: Iterable[Value], least: int = 1) -> list[Value]:
-    """Return the parameters, each once; TypeError for what is none, ValueError for too few."""
-    if hasattr(parameters, "parameters"):
-        raise TypeError(f"{who} takes parameters, not {show(parameters)}; see parameters()")
-    found = list(dict.fromkeys(parameters))
+    """Return the parameters, each once; TypeError for what is no leaf, ValueError for too few."""
+    found = list(dict.fromkeys(values(who, parameters)))
     if len(found) < least:
         raise ValueError(f"{who} takes at least one parameter, not []; see parameters()")
     for p in found:
-        if not isinstance(p, Value) or p.rule is not None:
+        if p.rule is not None:
             raise wrong(who, "leaf Values as parameters", p, "see parameters()", TypeError)
+    return found
+
+
+def values(who: str, parameters: Iterable[Value]) -> list[Value]:
+    """Return the parameters as a list; TypeError for what is no Value."""
+    several = hasattr(parameters, "__iter__") and not isinstance(parameters, type)
+    found: list[Any] = list(parameters) if several else []
+    others = [p for p in found if not isinstance(p, Value)] if several else [parameters]
+    if others:
+        raise wrong(who, "leaf Values as parameters", others[0], "see parameters()", TypeError)
     return found
 
 

@@ -35,7 +35,8 @@ def key(item: Any) -> Hashable:
 
 def plain(inputs: Sequence[Any]) -> Any:
     """Return inputs with the floats of Values, and of subclasses of float."""
-    return rebuild(tuple(inputs), iter([float(v) if varies(v) else v for v in flatten(inputs)]))
+    inputs = tuple(inputs)
+    return rebuild(inputs, iter([float(v) if varies(v) else v for v in flatten(inputs)]))
 
 
 def shape(item: Any) -> str:

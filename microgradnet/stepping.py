@@ -26,6 +26,7 @@ from functools import cached_property
 from types import CodeType, FrameType
 
 from microgradnet.engine import OPEN_WALKS, Value, annotate, assign, changed, end_walks, graph
+from microgradnet.errors import show
 from microgradnet.expressions import Condition
 from microgradnet.lines import Line, user_frame
 from microgradnet.naming import Names, bracketed, digits, slope_of_power
@@ -268,7 +269,7 @@ def watch(
     was.
     """
     if not callable(do):
-        raise TypeError(f"watch() calls a function at each hit, not {do!r}; try do=print")
+        raise TypeError(f"watch() calls a function at each hit, not {show(do)}; try do=print")
     frame = user_frame(sys._getframe(1))
     walk = Walk(root, dict(frame.f_locals) if names is None else names)
     meets = _meets(when, walk)
@@ -287,13 +288,14 @@ def _meets(when: Callable[[Step], object] | str | Value, walk: Walk) -> Callable
             why = "backward() starts from it" if when is walk.root else "it is not below the result"
             raise ValueError(
                 f"watch() stops where a gradient reaches a Value, but none reaches {when!r}: {why}"
+                "; choose one on the way down"
             )
         return lambda step: step.operand is when
     if isinstance(when, str):
         return Condition(when, walk.names).meets
     if not callable(when):
         raise TypeError(
-            f"watch() stops when a function of a step is true, not {when!r}; "
+            f"watch() stops when a function of a step is true, not {show(when)}; "
             "try lambda step: abs(step.after) > 10"
         )
     return when

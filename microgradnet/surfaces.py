@@ -22,9 +22,9 @@ from microgradnet.canvas import (
     new_figure,
     spaced,
 )
-from microgradnet.errors import wrong
+from microgradnet.errors import explained, wrong
 from microgradnet.naming import digits
-from microgradnet.plotting import limits
+from microgradnet.plotting import floats, limits
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -35,6 +35,7 @@ TICKS = 8  # at most, beside the bar of colours
 Pair = Sequence[SupportsFloat]
 
 
+@explained
 def surface(
     f: Callable[[float, float], SupportsFloat], xlim: Pair, ylim: Pair,
     path: Sequence[Pair] = (), title: str = "", x: str = "x", y: str = "y",
@@ -51,15 +52,15 @@ def surface(
     or there is no height to draw.
     """
     what = "surface()"
-    ends = [tuple(map(float, pair)) for pair in (xlim, ylim)]
+    ends = [tuple(floats(what, pair)) for pair in (xlim, ylim)]
     for pair in ends:
         if len(pair) != 2 or not -math.inf < pair[0] < pair[1] < math.inf:
             raise wrong(what, "limits (low, high) that rise", pair, "give the ends of the axes")
-    points = [tuple(map(float, point)) for point in path]
+    points = [tuple(floats(what, point)) for point in path]
     for point in points:
         if len(point) != 2:
             raise wrong(what, "a path of points (x, y)", point, "choose two parameters")
-    dots = {name: tuple(map(float, dot)) for name, dot in (marks or {}).items()}
+    dots = {name: tuple(floats(what, dot)) for name, dot in (marks or {}).items()}
     for name, dot in dots.items():
         if len(dot) != 2 or not _within(dot, ends):
             raise wrong(what, "marks (x, y) between the limits", {name: dot}, "move them")

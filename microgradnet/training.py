@@ -11,7 +11,8 @@
 import math
 import random
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, NamedTuple
 
@@ -19,6 +20,7 @@ from microgradnet import losses, nn
 from microgradnet.compiling import compile
 from microgradnet.data import one_hot, split
 from microgradnet.engine import Value, as_value, assign
+from microgradnet.errors import explained, is_real, show, wrong
 from microgradnet.explaining import anomaly
 from microgradnet.history import PROGRESS, Epoch, History
 from microgradnet.optim import Adam, Optimizer
@@ -43,6 +45,7 @@ class EarlyStopping(NamedTuple):
     restore: bool = True
 
 
+@explained
 def fit(
     model: Callable[..., Any],
     loss: Loss,
@@ -90,14 +93,15 @@ def fit(
         raise ValueError("fit() takes at least one row, not []; check what was selected")
     if progress not in PROGRESS:
         names = ", ".join(map(repr, PROGRESS))
-        raise ValueError(f"progress is one of {names}, not {progress!r}")
+        raise ValueError(f"progress is one of {names}, not {show(progress)}; choose one")
     for name, number in (("epochs", epochs), ("batch_size", batch_size), ("workers", workers)):
         if number is not None and not _is_count(number):
-            raise ValueError(f"fit() takes {name} of 1 or more, not {number!r}")
+            raise wrong("fit()", f"{name} of 1 or more", number, "give a whole number")
     if not compiled and (executor is not None or workers is not None):
         raise ValueError("an executor or workers run compiled programs; use compiled=True")
     if not isinstance(validation, Iterable | float | None) or isinstance(validation, str):
-        raise TypeError(f"validation is rows, or a share such as 0.2, not {validation!r}")
+        rule = "rows, or a share of them, as validation"
+        raise wrong("fit()", rule, validation, "such as 0.2", TypeError)
     if isinstance(validation, float):
         strata = [y for _, y in rows] if loss in CLASSIFY else [0] * len(rows)
         (kept, _), (held_out, _) = split(rows, strata, test=validation, seed=seed)
@@ -106,6 +110,8 @@ def fit(
     measure = _Measure(training, rows, None if validation is None else list(validation), metrics)
     stopping = _Stopping(early_stopping)
     report_to = [callbacks] if callable(callbacks) else list(callbacks)
+    if others := [report for report in report_to if not callable(report)]:
+        raise wrong("fit()", "functions as callbacks", others[0], "such as print", TypeError)
     order, rng = list(range(len(rows))), random.Random(seed)
     history = History()
     try:
@@ -149,9 +155,13 @@ class _Training:
         self.model, self.loss, self.rows, self.compiled = model, loss, rows, compiled
         if not isinstance(optimizer, Optimizer | None):
             rule = "fit() takes an optimizer whose steps need gradients alone, such as optim.Adam"
-            raise TypeError(f"{rule}, not {optimizer!r}; call its minimise(closure), if it has one")
+            raise TypeError(
+                f"{rule}, not {show(optimizer)}; call its minimise(closure), if it has one"
+            )
         if optimizer is None and not hasattr(model, "parameters"):
-            raise TypeError(f"fit() takes a Module, not {model!r}, or an optimizer with parameters")
+            raise TypeError(
+                f"fit() takes a Module, not {show(model)}, or an optimizer with parameters"
+            )
         self.optimizer = optimizer or Adam(model.parameters(), lr=0.01)
         self.parameters = self.optimizer.parameters
         self.numbers = [p.data for p in self.parameters]
@@ -182,11 +192,13 @@ class _Training:
         if not self.compiled:
             return nullcontext(self)
         outputs = self.model(self.rows[0][0])
-        rows = [(_floats(self.model, x), y) for x, y in self.rows]
+        rows = [(_floats(self.model, x, i), y) for i, (x, y) in enumerate(self.rows)]
         if self.loss in (*CLASSIFY, losses.mean_squared_error):
             # An int is fixed in a program, and each class would have one of its own. The loss sees
             # each once as it is, to refuse what it must.
-            for target in {y for _, y in rows if isinstance(y, int)}:
+            kinds = int | float if self.loss in CLASSIFY else int
+            seen: set[Any] = {y for _, y in rows if isinstance(y, kinds)}
+            for target in seen:
                 self.loss(outputs, target)
             rows = [(x, _target(self.loss, y, outputs)) for x, y in rows]
         program = compile(self.example, self.parameters)
@@ -286,18 +298,23 @@ class _Measure:
     ) -> None:  # fmt: skip
         rows = rows if validation is None else validation
         if not rows:
-            raise ValueError("fit() takes at least one validation row, not []")
+            raise ValueError(
+                "fit() takes at least one validation row, not []; check what was selected"
+            )
         if metrics is None:
             metrics = ["accuracy"] if training.loss in CLASSIFY else []
         metrics = [metrics] if isinstance(metrics, str) else metrics
         if not isinstance(metrics, Mapping):
             if unknown := [name for name in metrics if name != "accuracy"]:
-                raise ValueError(f"a metric is 'accuracy' or name -> function, not {unknown[0]!r}")
+                rule = "metrics as a dict of functions, or ['accuracy']"
+                raise wrong("fit()", rule, unknown[0], "try {name: function}")
             metrics = dict.fromkeys(metrics, correct)
+        if others := [metric for metric in metrics.values() if not callable(metric)]:
+            raise wrong("fit()", "functions as metrics", others[0], "try {name: function}")
         self.loss, self.metrics, self.held_out = training.loss, metrics, validation is not None
         self.model = training.model
         self.program = compile(self.model) if training.compiled else None
-        self.rows = [(_floats(training.model, x), y) for x, y in rows]
+        self.rows = [(_floats(training.model, x, i), y) for i, (x, y) in enumerate(rows)]
 
     def __call__(self) -> tuple[float | None, dict[str, float]]:
         if not self.held_out and not self.metrics:
@@ -326,7 +343,8 @@ class _Stopping:
             rule = 1
         self.rule = rule if isinstance(rule, EarlyStopping) else EarlyStopping(rule)
         if not _is_count(self.rule.patience):
-            raise ValueError(f"early_stopping takes epochs from 1 up, not {self.rule.patience!r}")
+            need = "early_stopping after epochs from 1 up"
+            raise wrong("fit()", need, self.rule.patience, "try 5")
         self.best: list[float] | None = None
         self.lowest, self.passed, self.since = math.inf, math.inf, 0
 
@@ -346,19 +364,29 @@ def _is_count(number: object) -> bool:
     return isinstance(number, int) and not isinstance(number, bool) and number >= 1
 
 
-def _floats(model: Any, inputs: Any) -> Any:
+def _floats(model: Any, inputs: Any, place: int) -> Any:
     # The inputs of a network vary, also where they are written as ints.
-    if isinstance(model, nn.MLP | nn.Layer | nn.Neuron):
-        return [float(x) if isinstance(x, int) else x for x in inputs]
-    return inputs
+    if not isinstance(model, nn.MLP | nn.Layer | nn.Neuron):
+        return inputs
+    if not hasattr(inputs, "__iter__"):
+        rule = f"(inputs, target) as row {place}"
+        raise wrong("fit()", rule, inputs, "put the inputs into a list", TypeError)
+    if set(map(type, inputs)) == {float}:
+        return list(inputs)
+    if others := [x for x in inputs if not is_real(x)]:
+        rule = f"numbers as inputs of row {place}"
+        raise wrong("fit()", rule, others[0], "encode what is no number", TypeError)
+    return [float(x) if isinstance(x, int) else x for x in inputs]
 
 
 def _target(loss: Loss, target: Any, outputs: Any) -> Any:
     if loss is losses.cross_entropy and isinstance(target, int):
         return one_hot(target, len(outputs))
-    if isinstance(target, list | tuple):
-        return [float(y) for y in target]
-    return float(target)
+    several = isinstance(target, list | tuple)
+    if others := [y for y in (target if several else [target]) if not is_real(y)]:
+        rule = "numbers as targets for this loss"
+        raise wrong("fit()", rule, others[0], "give a class its number", TypeError)
+    return [float(y) for y in target] if several else float(target)
 
 
 def _layer(path: str) -> str:
@@ -369,6 +397,10 @@ def _layer(path: str) -> str:
 
 def predicted(outputs: Any) -> int:
     """Return the class that outputs stand for: the largest of a list, the sign of one logit."""
+    found = outputs if isinstance(outputs, list) else [outputs]
+    if not found or not all(map(is_real, found)):
+        rule = "a number, or a list of one for each class"
+        raise wrong("predicted()", rule, outputs, "call the model on one row", TypeError)
     if isinstance(outputs, list):
         return max(range(len(outputs)), key=outputs.__getitem__)
     return int(outputs > 0)
@@ -378,18 +410,22 @@ def correct(outputs: Any, target: Any) -> bool:
     """Return whether outputs stand for a target: a class index, 0 or 1, -1 or +1, or one-hot."""
     if isinstance(outputs, list):
         return predicted(outputs) == (predicted(target) if isinstance(target, list) else target)
-    return bool(outputs > 0) == bool(target > 0)
+    if not is_real(target):
+        raise wrong("correct()", "a class index as target", target, "give its number", TypeError)
+    return predicted(outputs) == int(target > 0)
 
 
+@explained
 def accuracy(model: Callable[[Any], Any], rows: Sequence[Row]) -> float:
     """Return the share of rows whose target is predicted; ValueError of no rows."""
     if not rows:
-        raise ValueError("accuracy() takes at least one row, not []")
+        raise ValueError("accuracy() takes at least one row, not []; check what was selected")
     return sum(correct(model(inputs), target) for inputs, target in rows) / len(rows)
 
 
-def majority(targets: Sequence[Any]) -> float:
+@explained
+def majority(targets: Sequence[Hashable]) -> float:
     """Return the accuracy of always predicting the most frequent class; ValueError of no rows."""
     if not targets:
-        raise ValueError("majority() takes at least one target, not []")
-    return max(targets.count(target) for target in set(targets)) / len(targets)
+        raise ValueError("majority() takes at least one target, not []; check what was selected")
+    return max(Counter(targets).values()) / len(targets)

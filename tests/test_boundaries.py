@@ -247,7 +247,7 @@ def test_a_trained_model_is_right_in_its_picture() -> None:
         ({"points": [[1.0, math.nan]] * 4}, "two finite numbers"),
         ({"targets": [-1, 1, 1, 1]}, "from 0 to 9, not -1; number the classes from 0"),
         ({"features": ["a"]}, r"names of two features, not \['a'\]"),
-        ({"resolution": 1}, "a resolution of 2 or more, not 1; try 100"),
+        ({"resolution": 1}, "a resolution from 2 to 2000, not 1; try 100"),
         ({"resolution": 9.5}, "not 9.5"),
         ({"classify": lambda p: 2.5}, r"probability from 0 to 1, not 2\.5; give the class index"),
         ({"classify": lambda p: math.nan}, "probability from 0 to 1, not nan"),

@@ -429,7 +429,7 @@ WRONG = {
     "u": "a condition is needed, not ''; try abs(after) > 10",
     "B w1 > 2": "a condition compares number, local, upstream, contribution, before, after, not",
     "B __import__('os').system('x') > 1": "a condition has numbers, names, + - * / ** and operati",
-    "G /nowhere/x.svg": "render() writes into a folder that is there, not '/nowhere'; make it fir",
+    "G /nowhere/x.svg": "render() takes a path in a folder that is there, not '/nowhere'; mak",
     "G picture": "render() takes the format from the suffix, not 'picture'; add .svg, .png or .dot",
     "w -1": "the number of a watch is needed, not '1'; there is none",
     "l x": "list takes a whole number from 1 up, not 'x'; try list 2",

@@ -591,7 +591,9 @@ def test_write_refuses_a_suffix_and_a_folder_that_is_missing(tmp_path) -> None:
     figure = loss_curves(epochs([1.0]))
     with pytest.raises(ValueError, match=r"adds both, not 'loss\.png'; try 'loss'"):
         write(figure, "loss.png")
-    with pytest.raises(FileNotFoundError, match=r"a folder that is there, not .*; make it first"):
+    with pytest.raises(
+        FileNotFoundError, match=r"a path in a folder that is there, not .*; make it first"
+    ):
         write(figure, tmp_path / "missing" / "loss")
 
 

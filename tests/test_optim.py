@@ -143,7 +143,7 @@ def test_clip_grad_value_bounds_each_gradient() -> None:
         (lambda: optim.SGD([Value(1.0)], -0.1), ValueError, "lr takes a number from 0 up"),
         (lambda: optim.SGD([Value(1.0)], math.nan), ValueError, "lr takes a number from 0 up"),
         (lambda: optim.SGD([Value(1.0)], 0.1, nesterov=True), ValueError, "momentum above 0"),
-        (lambda: optim.Adam([Value(1.0)], betas=(0.9, 1.0)), ValueError, "betas are two numbers"),
+        (lambda: optim.Adam([Value(1.0)], betas=(0.9, 1.0)), ValueError, "betas takes two numbers"),
         (lambda: optim.clip_grad_norm([], -1.0), ValueError, "maximum takes a number"),
         (lambda: optim.BFGS([]), ValueError, "at least one parameter"),
         (lambda: optim.BFGS([Value(1.0)], math.nan), ValueError, "tolerance takes a number"),

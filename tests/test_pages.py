@@ -313,8 +313,8 @@ def test_what_page_refuses(tmp_path, monkeypatch):
         with pytest.raises(IsADirectoryError) as refused:
             page(neuron(), folder)
         assert str(refused.value) == (
-            f"page() writes to a file, not to the folder {str(folder)!r}; add the file's name, "
-            "such as 'steps.html'"
+            f"page() takes the name of a file to write, not {str(folder)!r}; "
+            "that is a folder; try 'steps.html'"
         )
     with pytest.raises(TypeError, match="names takes name -> object"):
         page(neuron(), path, names=[1])

@@ -609,7 +609,7 @@ WEIGHTS = ("parameters", "layers.0.neurons.0.w")
         (WEIGHTS, [1.0, 2**53 + 1], "w.1 takes a number, not 9007199254740993"),
         (WEIGHTS, 1.0, "takes 13 parameters, not 12"),
         (("parameters", "layers.0.neurons.0.w.0"), 1.0, "once, not 'layers.0.neurons.0.w.0' twice"),
-        (("parameters", "layers.0.neurons.0.b"), [1.0], "missing: layers.0.neurons.0.b"),
+        (("parameters", "layers.0.neurons.0.b"), [1.0], "missing: 'layers.0.neurons.0.b'"),
     ],
 )  # fmt: skip
 def test_a_changed_file_is_one_clear_error(path, item, message, file) -> None:
@@ -752,7 +752,7 @@ def test_a_name_out_of_a_file_is_shown_as_python_writes_it(file) -> None:
     def rename(document):
         document["parameters"]["\x1b[2J" * 100] = document["parameters"].pop("b")
 
-    with pytest.raises(ValueError, match="b; not in the model") as caught:
+    with pytest.raises(ValueError, match="'b'; not in the model") as caught:
         load(edited(nn.Neuron(1, seed=0), file, rename))
     assert str(caught.value).isprintable()
     assert len(str(caught.value)) < 600

@@ -151,7 +151,7 @@ def test_the_height_has_a_name() -> None:
         ({"marks": {"a": (0, 2)}}, r"marks \(x, y\) between the limits, not .*'a'.*; move them"),
         ({"marks": {"a": (0, math.nan)}}, r"marks \(x, y\) between the limits"),
         ({"marks": {"a": (0, 1, 2)}}, r"marks \(x, y\) between the limits"),
-        ({"resolution": 1}, "a resolution of 2 or more, not 1; try 100"),
+        ({"resolution": 1}, "a resolution from 2 to 2000, not 1; try 100"),
         ({"f": lambda x, y: math.nan}, r"a function that is finite between the limits, not <func"),
         ({"f": lambda x, y: -1.0, "log": True}, "finite and above 0 between the limits"),
     ],
