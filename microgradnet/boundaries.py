@@ -32,7 +32,6 @@ Answer = int | float | list[float]  # the index of a class, a probability of cla
 
 
 @explained
-@explained
 def decision_boundary(
     classify: Callable[[list[float]], Any], points: Sequence[Sequence[float]],
     targets: Sequence[SupportsIndex], classes: Sequence[str] | None = None,

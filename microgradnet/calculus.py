@@ -74,7 +74,6 @@ def _parts(z: Value, g: Value | None, wanted: Any) -> Iterator[tuple[Value, Valu
                 yield v, local if g is None else g * local
 
 
-@explained
 def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..., Tree]:
     """Return the function that gives the gradient of f by argument `argnums`.
 
@@ -89,13 +88,12 @@ def grad(f: Callable[..., Any], argnums: int | Sequence[int] = 0) -> Callable[..
     return gradient_of
 
 
-@explained
 def value_and_grad(
     f: Callable[..., Any], argnums: int | Sequence[int] = 0
 ) -> Callable[..., tuple[Any, Tree]]:
     """Return the function that gives f's value and its gradient by argument `argnums`: see grad."""
 
-    _check_function("grad() and value_and_grad()", f)
+    _check_function("grad() or value_and_grad()", f)
 
     def both(*args: Tree) -> tuple[Any, Tree]:
         with _differentiating(args) as finish:
@@ -107,7 +105,6 @@ def value_and_grad(
     return both
 
 
-@explained
 def jacobian(f: Callable[..., Tree], argnums: int | Sequence[int] = 0) -> Callable[..., Tree]:
     """Return the function that gives the gradient, by `argnums`, of every number that f gives.
 
@@ -129,7 +126,6 @@ def jacobian(f: Callable[..., Tree], argnums: int | Sequence[int] = 0) -> Callab
     return rows
 
 
-@explained
 def hessian(f: Callable[..., Any], argnums: int = 0) -> Callable[..., Tree]:
     """Return the function that gives the second derivatives of f by argument `argnums`."""
     return jacobian(grad(f, argnums), argnums)
@@ -164,7 +160,6 @@ def _push(outputs: list[Value], tangents: dict[Value, Value]) -> list[Value]:
     return [tangents[z] if z in tangents else Value(0.0) for z in outputs]
 
 
-@explained
 def vjp(f: Callable[..., Tree], *primals: Tree) -> tuple[Tree, Callable[[Tree], tuple[Tree, ...]]]:
     """Return f(*primals), and the function from the result's cotangents to the primals'.
 
@@ -188,7 +183,6 @@ def vjp(f: Callable[..., Tree], *primals: Tree) -> tuple[Tree, Callable[[Tree], 
     return value, pull
 
 
-@explained
 def hvp(f: Callable[..., Any], primals: Sequence[Tree], tangents: Sequence[Tree]) -> Tree:
     """Return the product of the Hessian of f, by its first argument, with a direction.
 

@@ -21,7 +21,6 @@ Threads can share a program. While one of them traces, for inputs of a new shape
 have no numbers: programs wait for it, and nothing else may use or pickle them meanwhile.
 """
 
-import warnings
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from copy import copy
 from itertools import zip_longest
@@ -32,6 +31,7 @@ from microgradnet.calculus import flatten, rebuild
 from microgradnet.engine import Value, assign, topological_order
 from microgradnet.errors import explained, show
 from microgradnet.generated import annotate, loaded
+from microgradnet.lines import warn
 from microgradnet.naming import printable
 from microgradnet.parameters import leaves
 from microgradnet.printing import Printer
@@ -92,7 +92,6 @@ class Program:
         )
         return result
 
-    @explained
     def over(self, rows: "Iterable[Sequence[Any]] | Rows") -> float:
         """Return the sum of the losses of rows of inputs, and add their gradients to `grad`.
 
@@ -218,11 +217,10 @@ class Program:
                 if key not in self._variants:  # still, where another thread was here
                     self._variants[key] = self._traced(inputs, plain)
             if len(self._variants) == MANY + 1:
-                warnings.warn(
+                warn(
                     f"{self._name} has more than {MANY} programs, one for each int, str or shape "
-                    "of its inputs; give what varies as floats",
-                    RuntimeWarning, stacklevel=3,
-                )  # fmt: skip
+                    "of its inputs; give what varies as floats"
+                )
         return self._variants[key], plain
 
     def _refuse_parameters(self, inputs: Sequence[Any]) -> None:

@@ -256,7 +256,8 @@ class Value:
         try:
             for z in results:
                 z.data = z.rule.value(*[v.data for v in z.args])  # type: ignore[union-attr]
-            zero_grad(results)
+            for z in results:
+                z.grad = NOT_COMPUTED
         except BaseException as error:
             if isinstance(error, ArithmeticError | ValueError):
                 annotate(error, z, "")

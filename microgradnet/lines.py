@@ -14,6 +14,7 @@ import linecache
 import os
 import sys
 import threading
+import warnings
 from functools import lru_cache
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -53,6 +54,12 @@ def user_frame(frame: FrameType) -> FrameType:
     ):
         inner = inner.f_back
     return inner or frame
+
+
+def warn(message: str) -> None:
+    """Give a RuntimeWarning at the line of user code that led here."""
+    frame = user_frame(sys._getframe(1))
+    warnings.warn_explicit(message, RuntimeWarning, frame.f_code.co_filename, frame.f_lineno)
 
 
 class record_lines:  # noqa: N801  a function to its users: record_lines(), or with record_lines():

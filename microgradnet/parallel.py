@@ -29,7 +29,6 @@ import pickle
 import platform
 import signal
 import threading
-import warnings
 from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
@@ -42,6 +41,7 @@ from weakref import WeakValueDictionary
 from microgradnet.compiling import Program
 from microgradnet.engine import Value
 from microgradnet.errors import show, wrong
+from microgradnet.lines import warn
 
 ROWS, PARTS = 64, 16  # a part has that many rows at least, a batch that many parts at most
 BREAKS = 3  # executors that break in turn without a result, before no more are made
@@ -179,11 +179,10 @@ class Gradients:
                 executor.shutdown(wait=False)
             if not self._make or self._breaks == BREAKS:
                 self._make = None
-                warnings.warn(
+                warn(
                     "workers ended (killed, short of memory, or no if __name__ == '__main__'?), "
-                    "and this process goes on alone; give a function that makes executors",
-                    RuntimeWarning, stacklevel=3,
-                )  # fmt: skip
+                    "and this process goes on alone; give a function that makes executors"
+                )
         finally:
             for future in running:
                 future.cancel()

@@ -652,15 +652,28 @@ def test_each_shape_has_its_program():
     assert repr(program) == "Program(<lambda>, 1 parameters, CacheInfo(programs=2, shapes=2))"
 
 
-def test_many_programs_warn_once():
-    """Past 64 programs a warning says that something is fixed which may vary, once."""
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda program, k: program(k),
+        lambda program, k: program.value_and_grad([2.0], k)[0],
+        lambda program, k: program.over([(k,)]),
+        lambda program, k: program.sums([2.0], [(k,)])[0],
+        lambda program, k: program.over(program.prepare([(k,)])),
+    ],
+)
+def test_many_programs_warn_once(run):
+    """Past 64 programs a warning, at the user's line, says that what is fixed may vary, once."""
     weight = Value(2.0, "weight")
     program = compile(lambda k: weight * k, [weight])
     for k in range(MANY):
         program(k)
-    with pytest.warns(RuntimeWarning, match="more than 64 programs.*give what varies as floats"):
-        program(MANY)
-    assert program(MANY + 1) == 2.0 * (MANY + 1)  # a second warning would be an error here
+    message = "more than 64 programs.*give what varies as floats"
+    with pytest.warns(RuntimeWarning, match=message) as caught:
+        run(program, MANY)
+    line = run.__code__.co_firstlineno
+    assert [(w.filename, w.lineno) for w in caught] == [(__file__, line)]
+    assert run(program, MANY + 1) == 2.0 * (MANY + 1)  # a second warning would be an error here
 
 
 @pytest.mark.parametrize("fixed", [{"a": 1.0}, {1.0}, bytearray(b"x")], ids=repr)
@@ -742,6 +755,9 @@ def test_a_loss_that_draws_random_numbers_is_a_value_error():
     assert weight.grad == 3.0
     with pytest.raises(ValueError, match=r"gave 1\.0, then None; give random numbers as inputs"):
         compile(lambda x, left=[1, 2]: [x] * left.pop())(1.0)
+    for numbers, told in (([1.0, math.nan], "nan, then 1.0"), ([math.nan, 1.0], "1.0, then nan")):
+        with pytest.raises(ValueError, match=f"gave {told}; give random numbers as inputs"):
+            compile(numbers.pop)()
     assert program.cache_info().shapes == 0
     assert compile(lambda x, mask: weight * x * mask, [weight])(1.0, rng.random()) > 0.0
 

@@ -11,6 +11,7 @@ import operator
 import os
 import pickle
 import random
+import re
 import struct
 import subprocess
 import sys
@@ -527,9 +528,10 @@ def test_value_takes_real_numbers(number, data):
 @pytest.mark.parametrize("data", ["3", b"3", None, [1.0], (1.0,), {}, 1j, object(), Value(1.0)])
 def test_value_takes_nothing_else(data):
     """Text, None, containers, complex numbers and Values are a TypeError that names the remedy."""
-    with pytest.raises(TypeError, match=r"Value\(\) takes a real number, not .+; ") as caught:
+    remedy = "use it as it is" if isinstance(data, Value) else "convert it with float()"
+    with pytest.raises(TypeError) as caught:
         Value(data)
-    assert repr(data) in str(caught.value)
+    assert str(caught.value) == f"Value() takes a real number, not {data!r}; {remedy}"
 
 
 def test_value_refuses_an_int_that_is_no_float():
@@ -671,6 +673,18 @@ def test_label():
     assert z.label == "sum"
 
 
+@pytest.mark.parametrize("label", [3, b"w", ["w"]])
+def test_a_label_is_a_text(label):
+    """Anything else is a TypeError, and the label stays."""
+    x = Value(1.0, label="w")
+    told = re.escape(f"label takes a text, not {label!r}; convert it with str()")
+    with pytest.raises(TypeError, match=told):
+        x.label = label
+    with pytest.raises(TypeError, match=told):
+        Value(1.0, label)
+    assert x.label == "w"
+
+
 def test_repr_is_short_and_does_not_recurse():
     """A Value's repr is its own numbers, label and operation, however deep its graph is."""
     x = Value(2.0, label="x")
@@ -762,6 +776,18 @@ def test_inputs_keep_their_gradients_until_they_are_zeroed_and_the_docs_say_so()
     assert w.grad is x.grad is NOT_COMPUTED
     assert "zero_grad" in Value.__doc__
     assert "inputs" in Value.__doc__
+
+
+@pytest.mark.parametrize("other", [3.0, "w", None])
+def test_zero_grad_takes_values(other):
+    """Anything else among them is a TypeError, and no grad is touched."""
+    x = Value(2.0)
+    x.backward()
+    with pytest.raises(TypeError, match=rf"^zero_grad\(\) takes Values, not {other!r}; "):
+        zero_grad([x, other])
+    assert x.grad == 1.0
+    with pytest.raises(TypeError, match="takes a list of Values as values, not Value"):
+        zero_grad(x)
 
 
 # ---- copies ----------------------------------------------------------------------------------

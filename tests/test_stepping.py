@@ -8,7 +8,7 @@ import math
 import random
 import struct
 import sys
-from collections import Counter
+from collections import Counter, deque
 from contextlib import contextmanager, redirect_stdout, suppress
 
 import pytest
@@ -17,6 +17,7 @@ from microgradnet import drawing, scalars
 from microgradnet.calculus import gradient
 from microgradnet.engine import OPEN_WALKS, Value, graph, topological_order
 from microgradnet.explaining import anomaly, explain, what_if
+from microgradnet.lines import record_lines
 from microgradnet.operations import NOT_COMPUTED, OPERATIONS, RUNTIME, UNREACHED, unary
 from microgradnet.stepping import WIDTH, Step, backward_steps, watch
 
@@ -534,6 +535,20 @@ def test_why_a_node_passes_on():
     assert why[h] == "h is complete: p0, p1, p2 and 2 more, all that use it, have contributed"
 
 
+@pytest.mark.parametrize(
+    ("count", "users"), [(2, "p0, p1"), (3, "p0, p1, p2"), (4, "p0, p1, p2 and 1 more")]
+)
+def test_why_lists_three_users(count, users):
+    """Three results that use a node are listed, and those beyond are counted."""
+    h = Value(0.5, "x") * 3.0
+    h.label = "h"
+    parts = [h.exp() for _ in range(count)]
+    for k, v in enumerate(parts):
+        v.label = f"p{k}"
+    why = {step.node: step.why for step in sum(parts).backward_steps()}
+    assert why[h] == f"h is complete: {users}, all that use it, have contributed"
+
+
 def test_why_names_what_never_contributes():
     """A result behind a closed relu uses the node too, but no gradient comes to it."""
     x = Value(-2.0, label="x")
@@ -557,6 +572,22 @@ def test_long_names_are_cut():
     assert step.formula == f"d(v2)/d({w.label}) = {x.label}"
 
 
+@pytest.mark.parametrize(
+    ("length", "width", "end"),
+    [
+        (13, 100, " d(xxxxxxxxxxxxx*w)/d(xxxxxxxxxxxxx) = w"),
+        (14, 71, "  local = w"),
+        (43, 100, "  local = w"),
+        (44, 100, "  local =…"),
+    ],
+)
+def test_a_line_of_100_characters_is_whole(length, width, end):
+    """Where it would have one more, the formula's left side goes; where it still has, its end."""
+    step = next((Value(2.0, "x" * length) * Value(3.0, "w")).backward_steps())
+    assert str(step).endswith(end)
+    assert len(str(step)) == width
+
+
 @pytest.mark.parametrize("label", ["a\nb", "a\x1b[2Jb", "a\u2028b", "a\rb", " "])
 def test_a_step_is_one_line_whatever_the_label(label):
     """Control characters and line ends in a label are written out."""
@@ -567,8 +598,12 @@ def test_a_step_is_one_line_whatever_the_label(label):
 
 
 def test_the_line_of_a_step():
-    """Without record_lines() there is none."""
+    """It is the one that made the node; without record_lines() there is none."""
     assert [s.line for s in drained(Value(2.0).tanh())] == [None]
+    with record_lines():
+        y = Value(2.0).tanh()
+    [line] = [s.line for s in drained(y)]
+    assert (line.file, line.text) == (__file__, "y = Value(2.0).tanh()")
 
 
 def test_a_step_cannot_be_changed_by_accident():
@@ -748,7 +783,7 @@ def test_watch_names_values_by_the_variables_where_it_is_called():
 
 
 def test_what_watch_does_gets_the_step_if_it_needs_one():
-    """Functions of a step, of anything, of nothing, and of options, as debuggers' are."""
+    """Functions of a step, of anything, of nothing, of options, and one that does not say it."""
     x = Value(3.0, label="x")
     y = x.tanh()
     called = []
@@ -760,6 +795,8 @@ def test_what_watch_does_gets_the_step_if_it_needs_one():
     watch(y, when=x, do=options)
     [hit] = watch(y, when=x, do=called.append)
     assert called == ["nothing", (None, None), hit]
+    queue = deque()  # up to Python 3.12 inspect knows nothing of what its append() takes
+    assert watch(y, when=x, do=queue.append) == list(queue)
     printed = io.StringIO()
     with redirect_stdout(printed):
         [hit] = watch(y, when=x, do=print)
