@@ -77,8 +77,14 @@ class Program:
             return variant.run("value", variant.numbers([]), inputs)
         numbers = variant.numbers(_data(self.parameters))
         loss, gradient = variant.run("value_and_grad", numbers, inputs)
-        for p, g in zip(self.parameters, gradient, strict=True):
-            p.grad += g
+        pairs = zip(self.parameters, gradient, strict=True)
+        try:
+            for p, g in pairs:
+                p.grad += g
+        except BaseException:  # Ctrl-C, which comes between two pairs: it adds the others before
+            for p, g in pairs:
+                p.grad += g
+            raise
         return loss
 
     @explained

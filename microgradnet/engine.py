@@ -256,8 +256,7 @@ class Value:
         try:
             for z in results:
                 z.data = z.rule.value(*[v.data for v in z.args])  # type: ignore[union-attr]
-            for z in results:
-                z.grad = NOT_COMPUTED
+            forget(results)
         except BaseException as error:
             if isinstance(error, ArithmeticError | ValueError):
                 annotate(error, z, "")
@@ -375,8 +374,18 @@ def zero_grad(values: Iterable[Value]) -> None:
     values = list(values)
     if others := [v for v in values if not isinstance(v, Value)]:
         raise wrong("zero_grad()", "Values", others[0], "see parameters()", TypeError)
-    for v in values:
-        v.grad = NOT_COMPUTED
+    forget(values)
+
+
+def forget(values: Sequence[Value]) -> None:
+    """Set the grad of Values to 0; Ctrl-C comes before it, or after."""
+    try:
+        for v in values:
+            v.grad = NOT_COMPUTED
+    except BaseException:
+        for v in values:
+            v.grad = NOT_COMPUTED
+        raise
 
 
 def assign(values: Sequence[Value], **attributes: Sequence[object]) -> None:

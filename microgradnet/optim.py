@@ -20,9 +20,8 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from microgradnet.bfgs import BFGS
-from microgradnet.engine import Value, assign
+from microgradnet.engine import Value, assign, forget
 from microgradnet.errors import is_real, wrong
-from microgradnet.operations import NOT_COMPUTED
 from microgradnet.parameters import leaves, not_negative, values
 
 __all__ = ["BFGS", "SGD", "Adam", "AdamW", "Optimizer", "clip_grad_norm", "clip_grad_value"]
@@ -66,8 +65,7 @@ class Optimizer:
 
     def zero_grad(self) -> None:
         """Set the grad of every parameter to 0: backward() adds to what is there."""
-        for p in self.parameters:
-            p.grad = NOT_COMPUTED
+        forget(self.parameters)
 
 
 class SGD(Optimizer):

@@ -170,9 +170,8 @@ def faults(name: str, argument: str, bad: Any, error: BaseException) -> list[str
     found = []
     whole = "\n".join([text, *notes])
     words = {argument, *name.split(".")} - {"__call__"}
-    if not re.search("( not | no | has none).*; ", whole) and not any(
-        f"{word}" in whole for word in words
-    ):
+    has_rule = re.search("( not | no | has none).*; ", whole)
+    if not has_rule and not any(word in whole for word in words):
         found.append("it names neither function nor argument")
     if not re.search("[0-9'\\[<({]|None|True|nan|inf", text):
         found.append("it has not what was given")
@@ -194,7 +193,7 @@ PYTHONS = re.compile(
 )
 
 
-def tried(name: str, report=None) -> list[str]:
+def tried(name: str) -> list[str]:
     """Return what is wrong with the answers to bad input of one function."""
     wrong = []
     for argument, depth, label, right in tries(name):
@@ -217,10 +216,6 @@ def tried(name: str, report=None) -> list[str]:
         else:
             found = [] if right else ["an answer"]
             told = f"{type(answer).__name__}"
-        for key, slot in SLOTS.items():
-            setattr(Value, key, slot)
-        if report:
-            report(what, found, told)
         wrong += [f"{what}: {', '.join(found)}: {told}"] * bool(found)
     return wrong
 
