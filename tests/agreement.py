@@ -515,12 +515,13 @@ def _numbers(*trees: Any) -> list[float]:
 def _curved(root: Value, leaves: list[Value], directions: list[float]) -> Any:
     # The exact Hessian times the directions: a central difference of exact gradients, where the
     # function is smooth, with what it changes from one step to another: its own error is less.
+    # The steps are short beside what the largest number makes of them, as 10**308 * x**2 does.
     if not smooth(root, leaves):
         return None
-    largest = max(abs(v.data) for v in topological_order(root))
-    with mpmath.workdps(10 * DIGITS + int(math.log10(largest + 1.0))):
+    size = int(math.log10(1.0 + max(abs(v.data) for v in topological_order(root))))
+    with mpmath.workdps(10 * DIGITS + 5 * size):
         found = []
-        for step in (mpf(10) ** -60, mpf(10) ** -70):
+        for step in (mpf(10) ** -(60 + size), mpf(10) ** -(70 + 2 * size)):
             ends = []
             for side in (step, -step):
                 at = {v: mpf(v.data) + side * d for v, d in zip(leaves, directions, strict=True)}
