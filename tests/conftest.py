@@ -1,11 +1,17 @@
-"""What holds for all tests: Ctrl-C interrupts, as it does for a person at a terminal."""
+"""What holds for all tests: the same examples each time, and Ctrl-C as at a terminal."""
 
 import signal
 
+import hypothesis
 import pytest
+
+hypothesis.settings.register_profile("same", derandomize=True, database=None, deadline=None)
+hypothesis.settings.load_profile("same")
 
 # They have no doctests, and both would be collected as the module "conftest".
 collect_ignore = ["conftest.py", "benchmarks/conftest.py"]
+# What the tests import; without this, asserts in it are nothing under python -O.
+pytest.register_assert_rewrite("agreement", "good_calls", "growth")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -991,7 +991,7 @@ def written_out(count, lines, leaves):
     return program, data
 
 
-@settings(max_examples=200, deadline=None, derandomize=True, database=None)
+@settings(max_examples=200)
 @given(LEAVES, PROGRAMS)
 def test_random_expressions_agree_with_the_sum_over_paths(leaves, lines):
     """The value is equal to the bit, and the gradient to the sum over all paths of products.

@@ -13,7 +13,7 @@ import pytest
 import microgradnet
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGE = ROOT / "microgradnet"
+PACKAGE = Path(microgradnet.__file__).parent
 
 ROOMS = """
     errors scalars operations engine calculus functional parameters nn losses bfgs optim checking
@@ -30,7 +30,11 @@ DOORS = {
     ("engine", "Value.backward_steps", "stepping"),
 }
 INSIDE_FUNCTIONS = {"graphviz", "matplotlib", "torch", "tqdm"}
-MODULES = sorted(path.relative_to(PACKAGE) for path in PACKAGE.rglob("*.py"))
+MODULES = [  # without the lessons, which a wheel has in the package
+    path.relative_to(PACKAGE)
+    for path in sorted(PACKAGE.rglob("*.py"))
+    if PACKAGE / "_demos" not in path.parents
+]
 
 
 def imports(tree: ast.AST, inside: tuple[str, ...] = ()) -> Iterator[tuple[str, str, bool]]:

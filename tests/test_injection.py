@@ -549,7 +549,8 @@ sys.addaudithook(hook)
 def python(code: str, *arguments: str, cwd: Path | None = None) -> str:
     """Return what a fresh Python prints."""
     command = [sys.executable, "-W", "error", "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=120)
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONOPTIMIZE"}
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, env=env, timeout=120)
     assert (done.returncode, done.stderr) == (0, ""), done
     return done.stdout
 

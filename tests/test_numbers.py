@@ -25,8 +25,7 @@ from microgradnet.engine import Value, topological_order
 from microgradnet.operations import OPERATIONS, RUNTIME
 
 FUZZ = Path(__file__).parent / "benchmarks" / "fuzz_graphs.py"
-QUIET = settings(derandomize=True, database=None, deadline=None,
-                 suppress_health_check=list(HealthCheck))  # fmt: skip
+QUIET = settings(suppress_health_check=list(HealthCheck))
 
 
 def findings(check, graph):

@@ -303,7 +303,7 @@ PIECES = st.sampled_from([
 ])  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(content=st.binary(max_size=60) | st.lists(PIECES, max_size=40).map(b"".join))
 @example(content=gzip.compress(GOOD, mtime=0)[:12])
 @example(content=b"a,b\n" + b'"' + b"x" * 200_000 + b'",1\n')
@@ -321,7 +321,7 @@ def test_any_bytes_are_a_table_or_a_value_error(tmp_path_factory, content) -> No
 FIELDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=8).map(str.strip)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(
     rows=st.integers(2, 4).flatmap(
         lambda n: st.lists(st.lists(FIELDS, min_size=n, max_size=n), min_size=1, max_size=6)

@@ -803,7 +803,7 @@ def loaded_or_refused(file, raw):
 
 
 @given(st.sampled_from(FILES), st.data())
-@settings(max_examples=1500, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=1500, suppress_health_check=list(HealthCheck))
 def test_damaged_bytes_are_the_same_model_or_a_value_error(file, original, data) -> None:
     """Bytes exchanged, cut out, doubled or inserted: never another model, never another error."""
     raw = bytearray(original)
@@ -818,7 +818,7 @@ def test_damaged_bytes_are_the_same_model_or_a_value_error(file, original, data)
 
 
 @given(st.sampled_from(FILES), st.booleans(), st.data())
-@settings(max_examples=1500, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=1500, suppress_health_check=list(HealthCheck))
 def test_damaged_content_is_a_model_or_a_value_error(file, original, checksum, data) -> None:
     """JSON with other values: without its checksum it may be a model, and that one is whole."""
     document = json.loads(original)

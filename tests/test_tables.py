@@ -354,7 +354,7 @@ NUMBERS = st.floats(-1e150, 1e150).map(repr)
 WORDS = st.text(st.characters(exclude_categories=["Cs"]), max_size=4).map(str.strip)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(
     numbers=st.lists(NUMBERS | st.sampled_from(["", "NA"]), min_size=5, max_size=5),
     words=st.lists(WORDS, min_size=5, max_size=5),
@@ -380,7 +380,7 @@ def test_any_encoding_comes_back(numbers, words) -> None:
 PIECES = st.sampled_from(["a", "b", "1", "-2.5", "1e308", "-1e308", "5e-324", "", "?", "x,y", "\n"])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     rows=st.integers(1, 3).flatmap(
         lambda n: st.lists(st.lists(PIECES, min_size=n, max_size=n), min_size=1, max_size=8)
