@@ -153,7 +153,7 @@ class BFGS:
                 point = self._point(closure, numbers)
                 if point.finite():
                     trial = _Trial(length, point.loss, _dot(point.gradient, direction), point)
-            except OverflowError:
+            except (ArithmeticError, ValueError):  # out of the domain, as log(-1)
                 pass
             if trial.loss > start.loss + DECREASE * length * slope or trial.loss >= low.loss:
                 high = trial

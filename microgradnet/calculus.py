@@ -205,7 +205,7 @@ _DEPTH = _Depth()
 def _differentiating(args: Tree) -> Iterator[Callable[[Tree], Tree]]:
     # Yield what makes results of Values: inside another derivative (or a trace), or of Values,
     # they stay Values, since somebody may differentiate them.
-    keep = _DEPTH.depth > 0 or any(isinstance(v, Value) for v in flatten(args))
+    keep = is_recording() or any(isinstance(v, Value) for v in flatten(args))
     with recording():
         yield (lambda tree: tree) if keep else _numbers
 
@@ -218,6 +218,11 @@ def recording() -> Iterator[None]:
         yield
     finally:
         _DEPTH.depth -= 1
+
+
+def is_recording() -> bool:
+    """Return whether results are kept as Values here, to be differentiated."""
+    return _DEPTH.depth > 0
 
 
 def _check_function(who: str, f: object) -> None:

@@ -27,8 +27,15 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from microgradnet import shapes
-from microgradnet.calculus import flatten, rebuild
-from microgradnet.engine import Value, assign, topological_order
+from microgradnet.calculus import flatten, is_recording, rebuild
+from microgradnet.engine import (
+    OPEN_WALKS,
+    Value,
+    assign,
+    check_gradients,
+    end_walks,
+    topological_order,
+)
 from microgradnet.errors import explained, show
 from microgradnet.generated import annotate, loaded
 from microgradnet.lines import warn
@@ -77,10 +84,15 @@ class Program:
             return variant.run("value", variant.numbers([]), inputs)
         numbers = variant.numbers(_data(self.parameters))
         loss, gradient = variant.run("value_and_grad", numbers, inputs)
+        if OPEN_WALKS:
+            end_walks(self.parameters)
         pairs = zip(self.parameters, gradient, strict=True)
         try:
             for p, g in pairs:
                 p.grad += g
+        except TypeError:
+            check_gradients(self._name, self.parameters)
+            raise
         except BaseException:  # Ctrl-C, which comes between two pairs: it adds the others before
             for p, g in pairs:
                 p.grad += g
@@ -105,9 +117,15 @@ class Program:
         After an error, or Ctrl-C, no gradient is changed.
         """
         self._needs_parameters("over")
+        if OPEN_WALKS:
+            end_walks(self.parameters)
         numbers = _data(self.parameters)
         before = [p.grad for p in self.parameters]
-        total, gradient = self.sums(numbers, rows, before)
+        try:
+            total, gradient = self.sums(numbers, rows, before)
+        except TypeError:
+            check_gradients(self._name, self.parameters)
+            raise
         try:
             for p, g in zip(self.parameters, gradient, strict=True):
                 p.grad = g
@@ -138,7 +156,7 @@ class Program:
         What each needs is looked up once, which takes a fifth to two thirds of the time of a small
         network: an int, such as a class, has a program of its own. Do not change them afterwards.
         """
-        rows, groups = list(rows), []
+        rows, groups = list(map(_row, rows)), []
         keys = list(map(shapes.key, rows))
         start, end = 0, len(rows)
         alike = not keys or keys.count(keys[0]) == end
@@ -164,7 +182,7 @@ class Program:
             raise ValueError("map() takes a program without parameters; use compile(f)")
         numbers: dict[_Variant, Sequence[float]] = {}
         results = []
-        for row in rows:
+        for row in map(_row, rows):
             variant, inputs = self._variant(row)
             if variant not in numbers:
                 numbers[variant] = variant.numbers([])
@@ -232,7 +250,14 @@ class Program:
     def _refuse_parameters(self, inputs: Sequence[Any]) -> None:
         parameters = set(self.parameters)
         for v in flatten(list(inputs)):
-            if isinstance(v, Value) and not parameters.isdisjoint(topological_order(v)):
+            if not isinstance(v, Value):
+                continue
+            if is_recording():
+                raise ValueError(
+                    f"a compiled function is no part of a derivative, but {v!r} is given to one "
+                    "within grad(), jvp() or another; give them the function itself"
+                )
+            if not parameters.isdisjoint(topological_order(v)):
                 raise ValueError(
                     f"no gradient flows into the inputs, but {v!r} is made of parameters; let the "
                     "loss make it, or give its number"
@@ -336,6 +361,10 @@ class _Variant:
             if self.printer and self.printer.parameters and kind not in self.texts:
                 self.made(kind)
         return {**self.__dict__, "printer": None, "functions": {}}
+
+
+def _row(row: Sequence[Any]) -> Sequence[Any]:
+    return row if isinstance(row, list | tuple) else tuple(row)  # as of a table of NumPy
 
 
 def _data(values: Sequence[Value]) -> list[float]:

@@ -190,9 +190,16 @@ class Value:
 
     def record(self, rule: Op, *operands: "Value") -> "Value":
         """Return the result of a rule on operands, of which this one is of a subclass of Value."""
-        z = Value(rule.value(*[v.data for v in operands]))
+        if len(operands) < len(rule.partials):
+            operands = (*operands, Value(rule.default))  # type: ignore[arg-type]
+        z = object.__new__(Value)
         z.x, z.y = operands if len(operands) == 2 else (operands[0], None)
-        z.rule = rule
+        z.rule, z.grad = rule, NOT_COMPUTED
+        try:
+            z.data = rule.value(*[v.data for v in operands])
+        except (ArithmeticError, ValueError) as error:
+            annotate(error, z, "")
+            raise
         return z
 
     # ---- backward ------------------------------------------------------------------------------
@@ -202,7 +209,7 @@ class Value:
 
         The `grad` of the Values between is computed afresh. RuntimeError where a `data` was changed
         since the forward pass; ArithmeticError or ValueError where a derivative does not exist.
-        After an error every `grad` is what it was before.
+        After an error every `grad` is what it was before. Threads that share leaves take turns.
         """
         leaves, results = graph(self)
         if OPEN_WALKS:
@@ -229,6 +236,7 @@ class Value:
             if isinstance(error, ArithmeticError | ValueError):
                 changed(z)
                 annotate(error, z, "the derivative of ")
+            check_gradients("backward()", leaves)
             raise
 
     def backward_steps(self, names: Mapping[str, object] | None = None) -> "Iterator[Step]":
@@ -250,7 +258,9 @@ class Value:
         >>> y.recompute().data
         16.0
         """
-        _, results = graph(self)
+        leaves, results = graph(self)
+        if OPEN_WALKS:
+            end_walks(leaves + results)
         before = [z.data for z in results], [z.grad for z in results]
         z = self
         try:
@@ -306,12 +316,15 @@ class Value:
     def __reduce_ex__(self, protocol: object) -> tuple[Any, ...]:
         ancestors = _Ancestors(self) if self.rule and self not in _COPYING.active else None
         grad = None if self.grad is NOT_COMPUTED else self.grad
-        state = (ancestors, self.data, grad, self.label, self.x, self.y, self.rule)
-        return object.__new__, (Value,), state
+        more = getattr(self, "__dict__", {})  # of a subclass
+        state = (ancestors, self.data, grad, self.label, self.x, self.y, self.rule, more)
+        return object.__new__, (type(self),), state
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
-        _, self.data, grad, self.label, self.x, self.y, self.rule = state
+        _, self.data, grad, self.label, self.x, self.y, self.rule, more = state
         self.grad = NOT_COMPUTED if grad is None else grad
+        if more:
+            vars(self).update(more)
 
 
 class _Ancestors:
@@ -343,7 +356,7 @@ _COPYING = _Copying()
 OPEN_WALKS: list[Any] = []  # those of backward_steps() that are neither drained nor left
 
 
-def end_walks(values: list[Value]) -> None:
+def end_walks(values: Sequence[Value]) -> None:
     """End the walks that were left open over some of these Values: their `grad` is half-way."""
     for walk in list(OPEN_WALKS):
         if not set(walk.values).isdisjoint(values):
@@ -354,6 +367,7 @@ def as_number(data: Any) -> float:
     """Return a real number as a float; TypeError for anything else."""
     if isinstance(data, Value) or not is_real(data):
         remedy = "use it as it is" if isinstance(data, Value) else "convert it with float()"
+        remedy = "end the function with return" if data is None else remedy
         raise wrong("Value()", "a real number", data, remedy, TypeError)
     return float(data)
 
@@ -368,6 +382,14 @@ def number(operand: Any) -> Any:
     return operand.data if isinstance(operand, Value) else operand
 
 
+def check_gradients(who: str, values: Iterable[Value]) -> None:
+    """Raise TypeError, for `who`, where a `grad` is no number: None, as in PyTorch, is none."""
+    for v in values:
+        if not is_real(v.grad):
+            rule = "numbers to add gradients to"
+            raise wrong(who, rule, v.grad, "call zero_grad()", TypeError)
+
+
 @explained
 def zero_grad(values: Iterable[Value]) -> None:
     """Set the grad of every Value to 0, as before any backward; TypeError for what is none."""
@@ -379,6 +401,8 @@ def zero_grad(values: Iterable[Value]) -> None:
 
 def forget(values: Sequence[Value]) -> None:
     """Set the grad of Values to 0; Ctrl-C comes before it, or after."""
+    if OPEN_WALKS:
+        end_walks(values)
     try:
         for v in values:
             v.grad = NOT_COMPUTED

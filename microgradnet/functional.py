@@ -69,6 +69,11 @@ def logsumexp(values: Iterable[Operand]) -> Any:
     return top + OPERATIONS["log"](_sum(map(OPERATIONS["exp"], shifted)))
 
 
+def clip(x: Operand, low: Operand, high: Operand) -> Any:
+    """Return x between the bounds, and the nearer bound outside them."""
+    return OPERATIONS["minimum"](OPERATIONS["maximum"](x, low), high)
+
+
 def softmax(values: Iterable[Operand]) -> list[Any]:
     """Return e^v / (e^v1 + e^v2 + ...) for each v, without overflow; ValueError of nothing."""
     shifted, _ = _shifted("softmax()", values)

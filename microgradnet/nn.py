@@ -42,10 +42,14 @@ class Module:
 
     def named_parameters(self) -> Iterator[tuple[str, Value]]:
         """Yield (path, parameter), such as ("layers.0.neurons.2.w.1", Value), each Value once."""
-        seen = set()
+        seen, paths = set(), set()
         for path, found in _contents(vars(self), ""):
             if isinstance(found, Value) and found.rule is None and found not in seen:
+                if path in paths:
+                    rule = "parameters with a path each"
+                    raise wrong(repr(self), rule, path, "give two keys other names")
                 seen.add(found)
+                paths.add(path)
                 yield path, found
 
     def parameters(self) -> list[Value]:
@@ -95,19 +99,22 @@ class Module:
         return f"{self!r}: {count:,} parameter{'s' * (count != 1)}"
 
 
-def _contents(found: Any, path: str, deep: bool = True) -> Iterator[tuple[str, Any]]:
+def _contents(
+    found: Any, path: str, deep: bool = True, above: tuple[Any, ...] = ()
+) -> Iterator[tuple[str, Any]]:
     # Depth first, in the order of writing; recursion is as deep as the modules are nested.
     yield path, found
-    if isinstance(found, Module) and (deep or not path):
-        found = vars(found)
-    if isinstance(found, Mapping):
-        items = [(str(key), item) for key, item in found.items()]
-    elif isinstance(found, list | tuple):
-        items = [(str(index), item) for index, item in enumerate(found)]
+    inside = vars(found) if isinstance(found, Module) and (deep or not path) else found
+    if isinstance(inside, Mapping):
+        items = [(str(key), item) for key, item in inside.items()]
+    elif isinstance(inside, list | tuple):
+        items = [(str(index), item) for index, item in enumerate(inside)]
     else:
         return
+    if any(inside is outer for outer in above):
+        return  # a child that knows its parent
     for name, item in items:
-        yield from _contents(item, f"{path}.{name}" if path else name, deep)
+        yield from _contents(item, f"{path}.{name}" if path else name, deep, (*above, inside))
 
 
 class Neuron(Module):

@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from microgradnet.bfgs import BFGS
-from microgradnet.engine import Value, assign, forget
+from microgradnet.engine import OPEN_WALKS, Value, assign, check_gradients, end_walks, forget
 from microgradnet.errors import is_real, wrong
 from microgradnet.parameters import leaves, not_negative, values
 
@@ -35,16 +35,24 @@ class Optimizer:
     def __init__(self, parameters: Iterable[Value], lr: Rate, weight_decay: float = 0.0) -> None:
         self.parameters = leaves("an optimizer", parameters)
         not_negative(lr=0.0 if callable(lr) else lr, weight_decay=weight_decay)
-        self.lr = lr
-        self.weight_decay = weight_decay
+        self.lr = lr if callable(lr) else float(lr)
+        self.weight_decay = float(weight_decay)
         self.steps = 0
 
     def rate(self) -> float:
         """Return the learning rate of the next step."""
-        return self.lr(self.steps) if callable(self.lr) else self.lr
+        if not callable(self.lr):
+            return self.lr
+        rate = self.lr(self.steps)
+        if not is_real(rate):
+            rule = "a function of the step that returns a number"
+            raise wrong("lr", rule, rate, "end it with return", TypeError)
+        return float(rate)
 
     def step(self) -> None:
         """Move every parameter once; after an error, or Ctrl-C, none is moved."""
+        if OPEN_WALKS:
+            end_walks(self.parameters)
         before, numbers = vars(self).copy(), [p.data for p in self.parameters]
         try:
             new = self.moved(numbers, [p.grad for p in self.parameters])
@@ -54,6 +62,7 @@ class Optimizer:
         except BaseException:
             vars(self).update(before)
             assign(self.parameters, data=numbers)
+            check_gradients("step()", self.parameters)
             raise
 
     def moved(self, numbers: list[float], gradients: list[float]) -> list[float]:
@@ -79,7 +88,7 @@ class SGD(Optimizer):
         not_negative(momentum=momentum)
         if nesterov and not momentum:
             raise ValueError("nesterov=True takes a momentum above 0, not 0.0; try momentum=0.9")
-        self.momentum = momentum
+        self.momentum = float(momentum)
         self.nesterov = nesterov
         self.velocity: list[float] = []
 
@@ -112,7 +121,7 @@ class Adam(Optimizer):
         super().__init__(parameters, lr, weight_decay)
         not_negative(eps=eps)
         self.betas = _betas(betas)
-        self.eps = eps
+        self.eps = float(eps)
         self.first = [0.0] * len(self.parameters)
         self.second = [0.0] * len(self.parameters)
 
@@ -162,7 +171,7 @@ def _betas(betas: tuple[float, float]) -> tuple[float, float]:
     two = isinstance(betas, Sequence) and len(betas) == 2
     if not two or not all(is_real(beta) and 0.0 <= beta < 1.0 for beta in betas):
         raise wrong("betas", "two numbers from 0 to below 1", betas, "try (0.9, 0.999)")
-    return betas
+    return float(betas[0]), float(betas[1])
 
 
 # ---- checks and clipping -----------------------------------------------------------------------
@@ -174,8 +183,7 @@ def clip_grad_norm(parameters: Iterable[Value], maximum: float) -> float:
     The factor is maximum / (norm + 1e-6) where that is below 1, as in PyTorch. Ctrl-C comes before
     all are scaled, or after.
     """
-    not_negative(maximum=maximum)
-    parameters = values("clip_grad_norm()", parameters)
+    parameters, maximum = _clipped("clip_grad_norm()", parameters, maximum)
     norm = math.sqrt(math.fsum(p.grad * p.grad for p in parameters))
     factor = maximum / (norm + 1e-6)
     if factor < 1.0:
@@ -188,7 +196,14 @@ def clip_grad_value(parameters: Iterable[Value], maximum: float) -> None:
 
     Ctrl-C comes before all are moved, or after.
     """
-    not_negative(maximum=maximum)
-    parameters = values("clip_grad_value()", parameters)
+    parameters, maximum = _clipped("clip_grad_value()", parameters, maximum)
     large = [p for p in parameters if abs(p.grad) > maximum]
     assign(large, grad=[math.copysign(maximum, p.grad) for p in large])
+
+
+def _clipped(who: str, parameters: Iterable[Value], maximum: float) -> tuple[list[Value], float]:
+    not_negative(maximum=maximum)
+    found = values(who, parameters)
+    if OPEN_WALKS:
+        end_walks(found)
+    return found, float(maximum)

@@ -38,5 +38,5 @@ def not_negative(**numbers: float) -> None:
     for name, number in numbers.items():
         if not is_real(number):
             raise TypeError(f"{name} takes a number, not {show(number)}; convert it with float()")
-        if not number >= 0.0:
+        if not float(number) >= 0.0:
             raise wrong(name, "a number from 0 up", number, "take 0 or more")

@@ -29,7 +29,8 @@ def key(item: Any) -> Hashable:
     if kind is int or kind is str:  # most of what is fixed, sooner found
         return kind, item
     if kind is list or kind is tuple or isinstance(item, (list, tuple)):
-        return len(item) if set(map(type, item)) == FLOATS else tuple(map(key, item))
+        found = len(item) if set(map(type, item)) == FLOATS else tuple(map(key, item))
+        return found if kind is list or kind is tuple else (kind, found)  # fields have an order
     return (kind,) if varies(item) else (kind, item)
 
 

@@ -8,6 +8,7 @@
 
 import gc
 import linecache
+import os
 import sys
 import threading
 from collections import deque
@@ -18,10 +19,15 @@ from typing import Any
 
 from microgradnet.calculus import flatten, rebuild, recording
 from microgradnet.engine import Value, as_value
+from microgradnet.errors import is_real
 from microgradnet.lines import user_frame
 from microgradnet.operations import NOT_COMPUTED, OPERATIONS, Op
 
 LOCK = threading.RLock()  # parameters are of another class while one thread traces
+if hasattr(os, "register_at_fork"):  # no process begins with a lock that nobody will open
+    os.register_at_fork(
+        before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release
+    )
 
 
 def record(rule: Op, operands: Sequence[Any]) -> Value:
@@ -54,6 +60,7 @@ def _refused(what: str, remedy: str) -> Callable[..., Any]:
 
 
 _COMPARED = "write maximum(), minimum(), clip(), relu() or step(), or give an int, which is fixed"
+_EQUATION = _refused("an equation", _COMPARED)
 _NUMBER = "keep it a Value: v.exp() for math.exp(v), and so on"
 
 
@@ -65,7 +72,13 @@ class Traced(Value):
     __lt__ = __le__ = __gt__ = __ge__ = _refused("a comparison", _COMPARED)
     __bool__ = _refused("a branch", _COMPARED)
     __float__ = __int__ = __round__ = _refused("a number of it", _NUMBER)
-    __format__ = _refused("its text", "print it outside the compiled function")
+    __format__ = __str__ = _refused("its text", "print it outside the compiled function")
+    __hash__ = Value.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        if is_real(other) and not isinstance(other, Value):
+            _EQUATION(self)
+        return self is other
 
     def __repr__(self) -> str:
         return f"Traced(label={self.label!r}, op={self.op!r})"

@@ -382,6 +382,9 @@ CALLS: dict[str, Callable[[], Call]] = {
         gradient=Arg([12.0, 4.0], PAIR | NONE | {"rows"}, (OPERAND | {"dict"},)),
         order=Arg(2, {"true", "two"}),
     ),
+    "functional.clip": lambda: call(
+        functional.clip, x=Arg(0.5, OPERAND), low=Arg(0.0, OPERAND), high=Arg(1.0, OPERAND)
+    ),
     "functional.total": lambda: call(
         functional.total, values=Arg([1.0, 2.0], {*EMPTY, *LISTS}, (OPERAND,))
     ),

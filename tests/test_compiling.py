@@ -15,12 +15,13 @@ import subprocess
 import sys
 import tempfile
 from array import array
+from collections import namedtuple
 from concurrent.futures import ProcessPoolExecutor
 from fractions import Fraction
 
 import pytest
 
-from microgradnet import functional, losses, nn
+from microgradnet import functional, losses, nn, optim
 from microgradnet.calculus import grad, gradient, hessian, jvp
 from microgradnet.compiling import MANY, CacheInfo, Program, compile
 from microgradnet.engine import Value, zero_grad
@@ -1177,3 +1178,64 @@ def test_map_is_of_forward_programs() -> None:
     w = Value(1.0)
     with pytest.raises(ValueError, match="without parameters"):
         compile(lambda x: w * x, [w]).map([(1.0,)])
+
+
+@pytest.mark.parametrize(
+    "derivative",
+    [
+        lambda f: grad(f)(3.0),
+        lambda f: hessian(f)(3.0),
+        lambda f: jvp(f, [3.0], [1.0]),
+        lambda f: grad(grad(f))(3.0),
+    ],
+)
+def test_a_program_is_no_part_of_a_derivative(derivative):
+    """It gives numbers: the derivative would be 0, and is refused; that of the function is not."""
+    program = compile(lambda x: x * x)
+    assert program(3.0) == 9.0
+    with pytest.raises(ValueError, match=r"no part of a derivative.*give them the function itself"):
+        derivative(program)
+    assert program(Value(3.0)) == 9.0
+    assert grad(lambda x: x * x)(3.0) == 6.0
+    assert grad(lambda x: x * program(2.0))(3.0) == 4.0
+
+
+def test_fields_of_a_row_have_an_order():
+    """Two named tuples of one length have a program each."""
+    first, second = namedtuple("First", "a b"), namedtuple("Second", "b a")
+    weight = Value(1.0)
+    program = compile(lambda row: weight * row.a, [weight])
+    assert program(first(1.0, 2.0)) == 1.0
+    assert program(second(1.0, 2.0)) == 2.0
+
+
+def test_rows_are_those_of_any_table():
+    """A row that is no list is made one, as those of an array."""
+
+    class Row:
+        def __iter__(self):
+            return iter((2.0, 1.0))
+
+    weight = Value(3.0)
+    program = compile(lambda x, y: (weight * x - y) ** 2, [weight])
+    assert program.over([Row(), Row()]) == program.over([(2.0, 1.0)] * 2) == 50.0
+    assert compile(lambda x, y: weight * x + y).map([Row()]) == [7.0]
+
+
+@pytest.mark.parametrize(
+    "run",
+    [
+        lambda loss, w: compile(lambda: loss(), [w])(),
+        lambda loss, w: compile(lambda _: loss(), [w]).over([(1.0,)]),
+        lambda loss, w: loss().backward(),
+        lambda loss, w: optim.SGD([w], 0.1).step(),
+        lambda loss, w: optim.Adam([w], 0.1).step(),
+    ],
+)
+def test_no_gradient_to_add_to_is_a_type_error(run):
+    """PyTorch's p.grad = None says what to do, and moves nothing."""
+    weight = Value(2.0)
+    weight.grad = None
+    with pytest.raises(TypeError, match=r"takes numbers to add gradients to, not None; call zero_"):
+        run(lambda: weight * weight, weight)
+    assert (weight.data, weight.grad) == (2.0, None)

@@ -87,3 +87,11 @@ def test_functions_of_several_values_take_a_list(function, values):
     """A text, a dict or one number is none, though Python would go through some of them."""
     with pytest.raises(TypeError, match="takes"):
         function(values)
+
+
+def test_clip_is_a_function_too():
+    """Of numbers a number, of a Value a Value, with the gradient of the bound or of itself."""
+    assert [functional.clip(x, -1.0, 1.0) for x in (-2.0, 0.5, 2.0)] == [-1.0, 0.5, 1.0]
+    x = Value(0.5)
+    functional.clip(x, -1.0, 1.0).backward()
+    assert x.grad == 1.0

@@ -306,3 +306,25 @@ def test_print_shows_dropout() -> None:
         == "MLP(2, [4, 1], activation='relu', output='linear', dropout=[0.0, 0.5])"
     )
     assert "dropout" not in str(MLP(2, [4, 1], seed=0))
+
+
+def test_two_parameters_of_one_path_are_refused():
+    """One of them would be lost in a saved model."""
+
+    class Table(Module):
+        def __init__(self):
+            self.entries = {1: Value(3.0), "1": Value(4.0)}
+
+    with pytest.raises(ValueError, match=r"Table\(\) takes parameters with a path each.*entries.1"):
+        Table().state_dict()
+
+
+def test_a_part_may_know_the_whole():
+    """A child with its parent is walked through once."""
+
+    class Part(Module):
+        def __init__(self, whole=None):
+            self.whole, self.w = whole, Value(1.0)
+            self.parts = [] if whole else [Part(self), Part(self)]
+
+    assert [path for path, _ in Part().named_parameters()] == ["w", "parts.0.w", "parts.1.w"]

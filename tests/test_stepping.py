@@ -13,9 +13,10 @@ from contextlib import contextmanager, redirect_stdout, suppress
 
 import pytest
 
-from microgradnet import drawing, scalars
+from microgradnet import drawing, optim, scalars
 from microgradnet.calculus import gradient
-from microgradnet.engine import OPEN_WALKS, Value, graph, topological_order
+from microgradnet.compiling import compile
+from microgradnet.engine import OPEN_WALKS, Value, graph, topological_order, zero_grad
 from microgradnet.explaining import anomaly, explain, what_if
 from microgradnet.lines import record_lines
 from microgradnet.operations import NOT_COMPUTED, OPERATIONS, RUNTIME, UNREACHED, unary
@@ -936,3 +937,35 @@ def test_watch_refuses_a_value_that_no_gradient_reaches(which):
     with pytest.raises(ValueError, match=rf"reaches .*: {WHY[which]}"):
         watch(loss, when=loss if which == "root" else w - 0.1)
     assert w.grad == 0.0
+
+
+@pytest.mark.parametrize(
+    "act",
+    [
+        lambda w, loss: zero_grad([w]),
+        lambda w, loss: optim.SGD([w], 0.1).zero_grad(),
+        lambda w, loss: optim.SGD([w], 0.1).step(),
+        lambda w, loss: optim.clip_grad_norm([w], 1.0),
+        lambda w, loss: optim.clip_grad_value([w], 1.0),
+        lambda w, loss: loss.recompute(),
+        lambda w, loss: compile(lambda x: w * x, [w])(7.0),
+        lambda w, loss: compile(lambda x: w * x, [w]).over([(7.0,)]),
+    ],
+)
+def test_who_changes_gradients_ends_a_walk_that_was_left_open(act):
+    """Gradients are first as they were before it; closed afterwards, it brings nothing back."""
+
+    def made(walked):
+        w = Value(2.0)
+        loss = (w * 3.0 - 1.0) ** 2
+        loss.backward()
+        steps = loss.backward_steps()
+        if walked:
+            next(steps)
+        act(w, loss)
+        steps.close()
+        loss.recompute().backward()
+        return w.data, w.grad
+
+    assert made(walked=True) == made(walked=False)
+    assert OPEN_WALKS == []

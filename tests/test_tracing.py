@@ -6,8 +6,11 @@ Each way to ask is tried on an input, on a parameter, on a Value found outside, 
 import inspect
 import math
 import operator
+import os
+import signal
 import sys
 import threading
+import time
 
 import pytest
 
@@ -187,8 +190,8 @@ def test_unary_plus_sum_and_repr_need_no_number():
 
 
 def test_equality_is_identity_as_outside():
-    """== does not ask for a number: it is identity, on a traced Value as on any other."""
-    output, (x,) = trace(lambda x: x if x == x and x != 1.0 else None, (1.0,), [])
+    """== of two Values does not ask for a number: it is identity, on a traced one as on any."""
+    output, (x,) = trace(lambda x: x if x == x and x != Value(1.0) else None, (1.0,), [])
     assert output is x
 
 
@@ -248,3 +251,42 @@ def test_threads_compile_one_after_the_other():
     assert not errors
     assert results == {float(i): (float(i), [2.0 * i]) for i in range(8)}
     assert type(weight) is Value
+
+
+def test_an_equation_with_a_number_would_be_fixed() -> None:
+    """== is identity, and so False of every number: in a trace it is a branch on one."""
+    w = Value(3.0)
+    for wrong in (
+        lambda x: w * x if x == 1.0 else w,
+        lambda x: w * x if x != 1.0 else w,
+        lambda x: w * x if x in (1.0, 2.0) else w,
+        lambda x: w * x if w == 3.0 else w,
+    ):
+        with pytest.raises(TypeError, match=r"an equation would be fixed for ever.*give an int"):
+            compile(wrong, [w])(2.0)
+    assert compile(lambda x: w * x if x is not w and x != w else w, [w])(2.0) == 6.0
+    assert compile(lambda x: {x: w * x}[x], [w])(2.0) == 6.0
+    with pytest.raises(TypeError, match="its text would be fixed for ever"):
+        compile(lambda x: w * len(str(x)), [w])(2.0)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded")
+def test_a_fork_waits_for_a_trace() -> None:
+    """A process forked while another thread traces has the lock, and parameters with numbers."""
+    w, begun = Value(3.0), threading.Event()
+
+    def slow(x):
+        begun.set()
+        time.sleep(0.2)
+        return w * x
+
+    thread = threading.Thread(target=compile(slow, [w]), args=(2.0,))
+    thread.start()
+    begun.wait()
+    process = os.fork()
+    if not process:
+        signal.alarm(30)
+        os._exit(0 if compile(lambda x: w * x, [w])(2.0) == 6.0 else 1)
+    thread.join()
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
