@@ -21,7 +21,7 @@ from microgradnet.expressions import expression
 from microgradnet.history import PROGRESS
 from microgradnet.naming import printable
 from microgradnet.nn import activations
-from microgradnet.prompting import Prompt, told
+from microgradnet.prompting import Parser, Prompt, ready_streams, told
 from microgradnet.recording import LEAF
 
 EXAMPLES = """\
@@ -71,7 +71,11 @@ examples:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one command; return the exit status: 0, 2 for bad input, 130 where Ctrl-C ended it."""
+    """Run one command; return the exit status: 0, 2 for bad input, 130 where Ctrl-C ended it.
+
+    It is 141 where the reader of a pipe went away, as of a program that the signal ends.
+    """
+    ready_streams()
     options = _parser().parse_args(_spaced(sys.argv[1:] if arguments is None else arguments))
     try:
         status = int(options.run(options))
@@ -79,7 +83,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except BrokenPipeError:  # the reader of a pipe has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 141
     except (ValueError, ArithmeticError, OSError) as error:
         print(f"microgradnet: {told(error)}", file=sys.stderr)
         return 2
@@ -180,7 +184,7 @@ def _share(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m microgradnet", description=__doc__.splitlines()[0], epilog=EXAMPLES,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip

@@ -55,7 +55,7 @@ def train(options: argparse.Namespace) -> int:
     pipeline = Pipeline(encoding, model, answers.classes, target, scale)
     optimizer = optim.Adam(model.parameters(), lr=options.lr, weight_decay=options.weight_decay)
     folder = _folder(options.out)
-    if options.save:
+    if options.save is not None:
         _check_folder("--save", Path(options.save))
     print(f"{printable(frame.path)}: {len(rows)} rows to train on, {len(test_rows)} held out")
     print(f"{model}\n")
@@ -69,6 +69,8 @@ def train(options: argparse.Namespace) -> int:
         print(f"\nstopped after {len(history)} of {options.epochs} epochs: {history.stopped}")
     if not history:
         return 130
+    if options.save is not None:  # before all that could go wrong with what follows
+        save(pipeline, options.save)
 
     print("\n" + text_curve([e.loss for e in history], title="loss", number="epoch"))
     plane = _plane(pipeline, frame)
@@ -82,8 +84,7 @@ def train(options: argparse.Namespace) -> int:
     expected, found = _score(pipeline, parts)
     written = [folder / "history.csv"]
     history.to_csv(written[0])
-    if options.save:
-        save(pipeline, options.save)
+    if options.save is not None:
         written.append(Path(options.save))
     worst = max(
         ((points[i], numbers[i]) for i in test_rows),
@@ -306,7 +307,7 @@ def _folder(name: str) -> Path:
 
 def _check_folder(option: str, path: Path) -> None:
     # Before the work: at its end it would be lost.
-    if not os.access(path.parent, os.W_OK) or path.is_dir():
+    if not os.access(path.parent, os.W_OK) or (path.exists() and not path.is_file()):
         rule = f"{option} takes a file in a folder that is there, not {str(path)!r}"
         raise ValueError(f"{rule}; make the folder first")
 

@@ -38,6 +38,7 @@ from microgradnet.engine import Value
 from microgradnet.errors import explained, wrong
 from microgradnet.naming import printable
 from microgradnet.nn import Module
+from microgradnet.prompting import Parser, ready_streams
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -223,7 +224,7 @@ class Lesson:
         """Print what was written, and that all figures are reached; else SystemExit says which."""
         print()
         for i, path in enumerate(self.written):
-            print(f"{'' if i else 'pictures:':<11}{path}")
+            print(f"{'' if i else 'pictures:':<11}{printable(str(path))}")
         for error, names in self.lacking.values():
             _wrapped(f"no pictures of {', '.join(names)}: {error}", "")
         if self.missed:
@@ -247,7 +248,8 @@ def run(
     file = Path(main.__code__.co_filename)
     if arguments is None:  # cells of a notebook have the command line of their kernel
         arguments = sys.argv[1:] if Path(sys.argv[0]).name == file.name else []
-    parser = argparse.ArgumentParser(
+    ready_streams()
+    parser = Parser(
         prog=file.name, description=main.__globals__.get("__doc__"),
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )  # fmt: skip
@@ -262,7 +264,7 @@ def run(
     lesson = Lesson(chosen["full"], folder, {name: chosen[name] for name in options})
     try:
         if chosen["check"] is not None:
-            sys.exit(check(checks, chosen["check"]))
+            sys.exit(_checked(checks, chosen["check"]))
         with _noticed(lesson):
             main(lesson)
         if checks:
@@ -297,6 +299,17 @@ def _noticed(lesson: Lesson) -> Iterator[None]:
     lesson._go_on()
 
 
+def _checked(checks: Sequence[Check], file: str) -> int:
+    try:
+        return check(checks, file)
+    except BrokenPipeError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever the learner's file does
+        text = f"{file} cannot be run: {type(error).__name__}: {error}"
+        print(printable(text), file=sys.stderr)
+        return 2
+
+
 @explained
 def check(checks: Sequence[Check], file: str = "") -> int:
     """Say which answers in a Python file are right, without one what is asked; return the status.
@@ -316,7 +329,10 @@ def check(checks: Sequence[Check], file: str = "") -> int:
         if name in answers:
             try:
                 verdict = ask(answers[name])
-            except Exception as error:  # the learner's code may raise anything: it is the verdict
+            except (
+                Exception,
+                SystemExit,
+            ) as error:  # the learner's code may raise anything: it is the verdict
                 verdict = f"it raises {type(error).__name__}: {error}"
         wrong += bool(verdict)
         _wrapped(f"{number}. {name}: {verdict or 'right'}", "", "   ")

@@ -81,7 +81,11 @@ def text_curve(
     for row in reversed(range(height)):
         lines.append(f"{labels.get(row, ''):>{axis}} |{''.join(rows[row])}".rstrip())
     lines.append(" " * axis + " +" + "-" * width)
-    lines.append(" " * axis + "  " + _ends("1", number, str(len(numbers)), width))
+    lines.append(
+        " " * axis
+        + "  "
+        + _ends("1", printable(number) if number != "" else "", str(len(numbers)), width)
+    )
     return "\n".join(lines)
 
 

@@ -21,12 +21,15 @@ a command is needed, not 'b'; h lists them
 It is a `cmd.Cmd`: the methods `do_...` are the commands, their docstrings the help.
 """
 
+import argparse
 import cmd
 import inspect
+import os
 import shutil
+import sys
 import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import IO, ClassVar
+from typing import IO, ClassVar, NoReturn
 
 from microgradnet.naming import printable
 
@@ -158,3 +161,20 @@ def told(error: BaseException) -> str:
     overflow = isinstance(error, OverflowError) and len(error.args) == 2  # (34, "Numerical ...")
     parts = [str(error.args[1] if overflow else error), *getattr(error, "__notes__", [])]
     return "; ".join(printable(" ".join(part.split())) for part in parts if part.strip())
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser of command lines whose errors show what was typed as text."""
+
+    def error(self, message: str) -> NoReturn:
+        super().error(printable(message))
+
+
+def ready_streams() -> None:
+    """Let this process print: where a stream is closed, and where it lacks a character."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode))  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")

@@ -11,6 +11,7 @@ import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import chain, islice
@@ -22,6 +23,7 @@ MISSING = {"", "?", "NA", "N/A", "NaN", "nan"}
 MANY_CLASSES = 20
 DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 LOOKED_AT = 100  # records, to find the delimiter
+EXACT = 2.0**53
 PACKED = b"\x1f\x8b"  # how files of gzip begin
 SMALL, GROWTH = 4 << 20, 200  # bytes that a file may unpack to, or so many times its size
 StrPath = str | os.PathLike[str]
@@ -325,7 +327,13 @@ def classes_of(labels: Iterable[str]) -> tuple[list[str], bool]:
 
 def meaning(label: str, numeric: bool) -> str | float:
     """Return what tells the label from others, by hash and by order."""
-    return float(label) if numeric and is_number(label) else label
+    if not numeric or not is_number(label):
+        return label
+    number = float(label)
+    if abs(number) >= EXACT:  # where floats have no place for each whole number
+        with suppress(ValueError):
+            return int(label)
+    return number
 
 
 def few_classes(

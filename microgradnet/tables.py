@@ -196,6 +196,10 @@ class Encoding:
         """
         if missing not in ("refuse", "fill"):
             raise wrong("Encoding.fit()", "'refuse' or 'fill' as missing", missing, "choose one")
+        for what, given in (("drop", drop), ("categories", categories)):
+            if isinstance(given, str):
+                rule = f"a list of names as {what}"
+                raise wrong("Encoding.fit()", rule, given, f"write [{given!r:.40}]")
         aside = {*drop} if target is None else {*drop, target}
         for name in (*aside, *categories):
             frame.position(name)

@@ -397,19 +397,21 @@ def _layer(path: str) -> str:
 
 def predicted(outputs: Any) -> int:
     """Return the class that outputs stand for: the largest of a list, the sign of one logit."""
-    found = outputs if isinstance(outputs, list) else [outputs]
+    several = isinstance(outputs, list | tuple)
+    found = outputs if several else [outputs]
     if not found or not all(map(is_real, found)):
         rule = "a number, or a list of one for each class"
         raise wrong("predicted()", rule, outputs, "call the model on one row", TypeError)
-    if isinstance(outputs, list):
+    if several:
         return max(range(len(outputs)), key=outputs.__getitem__)
     return int(outputs > 0)
 
 
 def correct(outputs: Any, target: Any) -> bool:
     """Return whether outputs stand for a target: a class index, 0 or 1, -1 or +1, or one-hot."""
-    if isinstance(outputs, list):
-        return predicted(outputs) == (predicted(target) if isinstance(target, list) else target)
+    if isinstance(outputs, list | tuple):
+        several = isinstance(target, list | tuple)
+        return predicted(outputs) == (predicted(target) if several else target)
     if not is_real(target):
         raise wrong("correct()", "a class index as target", target, "give its number", TypeError)
     return predicted(outputs) == int(target > 0)

@@ -175,7 +175,7 @@ def test_a_closed_pipe_is_no_fault(tmp_path) -> None:
     process.stdout.close()
     errors = process.stderr.read().decode()
     process.stderr.close()
-    process.wait(timeout=60)
+    assert process.wait(timeout=60) == 141
     assert "Traceback" not in errors
     assert "Exception ignored" not in errors
 
@@ -426,3 +426,32 @@ def test_names_that_the_output_cannot_show(tmp_path):
     done = run("step", "\u03b1*x", "\u03b1=2", "x=3", "--all", cwd=tmp_path, env=environment)
     assert (done.returncode, done.stderr) == (0, "")
     assert "\\u03b1.grad += 3 * 1 = 3" in done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="its shell closes no streams so")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_no_fault(tmp_path, closed) -> None:
+    """`>&-` prints nothing, and an error goes nowhere else."""
+    for words, status in (("version", 0), ("step x*w x=1 w=2 --all", 0), ("predict a b", 2)):
+        line = f"{shlex.join(COMMAND)} {words} {closed}"
+        done = subprocess.run(["/bin/sh", "-c", line], cwd=tmp_path, capture_output=True, text=True)
+        assert done.returncode == status, done
+        assert "Traceback" not in done.stderr
+        assert "microgradnet:" not in done.stdout
+
+
+def test_what_was_typed_is_shown_as_text(capsys) -> None:
+    """The parser's own errors too."""
+    with pytest.raises(SystemExit):
+        main(["predict", "a", "b", "x\x1b]0;t\a"])
+    assert "\x1b" not in capsys.readouterr().err
+
+
+def test_a_stream_that_lacks_a_character_has_its_code(tmp_path) -> None:
+    """As on a console of another alphabet."""
+    done = subprocess.run(
+        [*COMMAND, "data"], cwd=tmp_path, capture_output=True, text=True, encoding="latin-1",
+        env=os.environ | {"PYTHONIOENCODING": "ascii"}, check=True,
+    )  # fmt: skip
+    assert "\\u2026" in done.stdout
+    assert "iris" in done.stdout

@@ -283,3 +283,21 @@ def test_titanic_by_the_command_line(tmp_path) -> None:
     assert {answer for _, answer in rows[1:]} == {"0", "1"}
     right = sum(a[1] == b for a, b in zip(rows[1:], held_out.column("survived"), strict=True))
     assert right / 418 >= 0.74
+
+
+@pytest.mark.usefixtures("_here")
+def test_a_model_is_saved_before_all_else(tmp_path, capsys) -> None:
+    """Where the history cannot be written, the model is there."""
+    (tmp_path / "pictures" / "history.csv").mkdir(parents=True)
+    assert main(["train", "iris", "--epochs", "1", "--hidden", "2", "--save", "m.json"]) == 2
+    assert main(["evaluate", "m.json", "iris"]) == 0
+
+
+@pytest.mark.usefixtures("_here")
+@pytest.mark.parametrize("path", ["", os.devnull, ".", "none/m.json"])
+def test_a_model_goes_into_a_file_or_nothing_is_trained(path, capsys) -> None:
+    """An empty name, a device, a folder and a missing one are told before the work."""
+    assert main(["train", "iris", "--epochs", "1", "--hidden", "2", "--save", path]) == 2
+    printed = capsys.readouterr()
+    assert "--save takes a file in a folder that is there" in printed.err
+    assert printed.out == ""

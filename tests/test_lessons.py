@@ -222,3 +222,40 @@ def test_ctrl_c_ends_a_lesson_whose_training_takes_it(tmp_path) -> None:
     )
     done = subprocess.run([sys.executable, str(file)], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr) == (130, "", "\nstopped\n")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (None, "FileNotFoundError"), ("x = (", "SyntaxError"), ("1 / 0", "ZeroDivisionError"),
+        ("raise SystemExit", "SystemExit"), ("import sys; sys.exit()", "SystemExit"),
+    ],
+)  # fmt: skip
+def test_answers_that_cannot_be_run_are_told_in_a_line(text, told, tmp_path, capsys) -> None:
+    """And are not right."""
+    file = tmp_path / "answers.py"
+    if text is not None:
+        file.write_text(text)
+
+    def check_it(it):
+        """Define it."""
+
+    with pytest.raises(SystemExit) as ended:
+        lessons.run(lambda lesson: None, [check_it], ["--check", str(file)])
+    assert ended.value.code == 2
+    printed = capsys.readouterr()
+    assert printed.err.startswith(f"{file} cannot be run: {told}: ")
+    assert printed.err.count("\n") == 1
+
+
+def test_an_answer_that_exits_is_wrong(tmp_path, capsys) -> None:
+    """As one that raises."""
+    file = tmp_path / "answers.py"
+    file.write_text("def it(): raise SystemExit(0)")
+
+    def check_it(it):
+        """Define it."""
+        return it()
+
+    assert lessons.check([check_it], str(file)) == 1
+    assert "it raises SystemExit: 0" in capsys.readouterr().out

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from microgradnet.reading import Frame, read_csv, read_frame
+from microgradnet.reading import Frame, classes_of, read_csv, read_frame
 
 IRIS = Path(__file__).parents[1] / "demos" / "data" / "iris.csv"
 GOOD = b"width,height,kind\n1,2.5,b\n-3e2,4,a\n"
@@ -377,3 +377,9 @@ def test_a_message_is_one_printable_line(tmp_path) -> None:
         read_frame(written(tmp_path, b'a\tb\n"1"2\t3\n'))
     assert str(caught.value).isprintable()
     assert r"'\t' expected" in str(caught.value)
+
+
+def test_large_whole_numbers_are_classes_of_their_own() -> None:
+    """Past 2 ** 53 two of them may be one float."""
+    labels = ["12345678901234567890", "12345678901234567891", "7", "7.0"]
+    assert classes_of(labels) == (["7", *labels[:2]], True)

@@ -421,3 +421,12 @@ def test_rows_of_categories_have_a_single_one() -> None:
     assert len(encoding.inputs) == len(Counter(values)) == 4
     for value, point in zip(values, encoding.transform(frame), strict=True):
         assert point == [float(name == f"a={value}") for name in encoding.inputs]
+
+
+@pytest.mark.parametrize("what", ["drop", "categories"])
+def test_one_name_is_no_list_of_names(what, tmp_path) -> None:
+    """ "ab" would be a and b."""
+    path = tmp_path / "t.csv"
+    path.write_text("a,b,ab,y\n1,2,3,0\n4,5,6,1\n")
+    with pytest.raises(ValueError, match=rf"takes a list of names as {what}, not 'ab'; write \['a"):
+        Encoding.fit(read_frame(path), "y", **{what: "ab"})

@@ -501,3 +501,9 @@ def test_dropout_and_workers_are_refused(how) -> None:
     model = nn.MLP(2, [3, 2], seed=1, dropout=0.5)
     with pytest.raises(ValueError, match=r"dropout masks them anew .*; train MLP.* without w"):
         fit(model, losses.cross_entropy, ROWS, **how)
+
+
+def test_one_hot_targets_are_lists_or_tuples() -> None:
+    """Both have the accuracy of the class."""
+    assert [correct([1.0, 2.0], target) for target in ((0, 1), [0, 1], 1)] == [True] * 3
+    assert [correct((1.0, 2.0), target) for target in ((1, 0), [1, 0], 0)] == [False] * 3
