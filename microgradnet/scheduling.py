@@ -67,6 +67,11 @@ class Schedule:
         order = dict.fromkeys(v for output in self.outputs for v in topological_order(output))
         self.results = [v for v in order if v.rule is not None]
         self.constants = {v: v.data for v in order if v.rule is None and v not in self.leaves}
+        self.given = set(self.inputs)  # and what is made of them, and constants, alone
+        for z in self.results:
+            varying = {*z.args}.difference(self.constants)
+            if varying and varying <= self.given:
+                self.given.add(z)
         self.same: dict[Value, Value] = {}  # equal expressions share one variable
         known: dict[Any, Value] = {}
         for z in self.results:
@@ -106,7 +111,7 @@ class Schedule:
             block.parts.append(z)
             pulls = self.pulls[z] = []
             for v, partial in _operands(z):
-                if z.rule is POWER and z.y in self.inputs:
+                if z.rule is POWER and z.y in self.given:
                     partial = SLOPE  # as of a number, which an input is where it is not traced
                 if v in active and partial not in DEAD:
                     inner = within(block, z, partial) if partial in GATES else block

@@ -1239,3 +1239,25 @@ def test_no_gradient_to_add_to_is_a_type_error(run):
     with pytest.raises(TypeError, match=r"takes numbers to add gradients to, not None; call zero_"):
         run(lambda: weight * weight, weight)
     assert (weight.data, weight.grad) == (2.0, None)
+
+
+@pytest.mark.parametrize("x", [1.0, 0.5, 2.0, 3.0])
+@pytest.mark.parametrize("w", [0.0, -0.0, -2.0, 1.5])
+def test_an_exponent_made_of_inputs_is_a_number(w, x):
+    """As where nothing is traced: 0 ** 0 has the slope 0, and an error is the same error."""
+
+    def outcome(run):
+        weight.grad = 0.0
+        try:
+            return run(), weight.grad
+        except (ArithmeticError, ValueError) as error:
+            return type(error), weight.grad
+
+    def eager():
+        loss = weight ** ((x - 1.0) * 2.0)
+        loss.backward()
+        return loss.data
+
+    weight = Value(w)
+    program = compile(lambda x: weight ** ((x - 1.0) * 2.0), [weight])
+    assert repr(outcome(lambda: program(x))) == repr(outcome(eager))
