@@ -9,6 +9,7 @@
 
 import math
 import os
+import stat
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
@@ -219,6 +220,10 @@ def _raw(path: StrPath, reader: str) -> bytes:
     file = show(os.fspath(path))
     try:
         with open(path, "rb") as stream:
+            if stat.S_ISCHR(os.fstat(stream.fileno()).st_mode):
+                raise wrong(
+                    f"{reader}()", "a file or a pipe", os.fspath(path), "a device may have no end"
+                )
             raw = stream.read()
         if raw.startswith(PACKED):
             raw = _unpacked(gzip.GzipFile(fileobj=io.BytesIO(raw)), file, len(raw))

@@ -383,3 +383,10 @@ def test_large_whole_numbers_are_classes_of_their_own() -> None:
     """Past 2 ** 53 two of them may be one float."""
     labels = ["12345678901234567890", "12345678901234567891", "7", "7.0"]
     assert classes_of(labels) == (["7", *labels[:2]], True)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="no such device here")
+def test_a_device_is_refused() -> None:
+    """It may have no end."""
+    with pytest.raises(ValueError, match=r"takes a file or a pipe, not '/dev/zero'; a device may"):
+        read_frame("/dev/zero")
