@@ -140,7 +140,7 @@ class Column:
             if inputs is None:
                 rule = f"one of the categories trained on, {show(self.categories)}"
                 filled = f", or leave it empty, for {show(self.fill)}" if self.fill else ""
-                remedy = f"correct it{filled}, or train with rows that have it"
+                remedy = f"correct it{filled}, train with rows that have it, or drop the column"
                 raise wrong(where, rule, text, remedy)
             return inputs
         if is_number(text) and math.isfinite(x := (float(text) - self.mean) / self.deviation):
