@@ -19,8 +19,8 @@ from collections import Counter
 
 from microgradnet import Value, compile, data, explain, functional, losses
 from microgradnet.drawing import run as dot
+from microgradnet.errors import printable
 from microgradnet.lessons import run
-from microgradnet.naming import printable
 from microgradnet.plotting import text_confusion
 
 WEIGHTS = (7.0, 3.0)  # the blue numbers of the article's picture

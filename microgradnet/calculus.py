@@ -35,7 +35,7 @@ def gradient(output: Value, inputs: Iterable[Value]) -> list[Value]:
     inputs = list(inputs)
     for v in (output, *inputs):
         if not isinstance(v, Value):
-            raise TypeError(f"gradient() takes Values, not {show(v)}; for numbers there is grad()")
+            raise wrong("gradient()", "Values", v, "for numbers there is grad()", TypeError)
     order = topological_order(output)
     needed = _dependents(order, inputs)
     gradients: dict[Value, Value] = {}
@@ -93,7 +93,7 @@ def value_and_grad(
 ) -> Callable[..., tuple[Any, Tree]]:
     """Return the function that gives f's value and its gradient by argument `argnums`: see grad."""
 
-    _check_function("grad() or value_and_grad()", f)
+    check_function("grad() or value_and_grad()", f)
 
     def both(*args: Tree) -> tuple[Any, Tree]:
         with _differentiating(args) as finish:
@@ -112,7 +112,7 @@ def jacobian(f: Callable[..., Tree], argnums: int | Sequence[int] = 0) -> Callab
     outputs, columns inputs.
     """
 
-    _check_function("jacobian()", f)
+    check_function("jacobian()", f)
 
     def rows(*args: Tree) -> Tree:
         with _differentiating(args) as finish:
@@ -138,7 +138,7 @@ def jvp(f: Callable[..., Tree], primals: Sequence[Tree], tangents: Sequence[Tree
     `tangents` has the shape of `primals`, else a ValueError. The same partials as in backward,
     pushed forward.
     """
-    _check_function("jvp()", f)
+    check_function("jvp()", f)
     with _differentiating((primals, tangents)) as finish:
         fresh, inputs, _ = _fresh(primals, range(len(primals)))
         directions = _matching(tangents, primals, "jvp() takes a tangent for each number")
@@ -165,7 +165,7 @@ def vjp(f: Callable[..., Tree], *primals: Tree) -> tuple[Tree, Callable[[Tree], 
 
     The cotangents have the shape of the result, else a ValueError.
     """
-    _check_function("vjp()", f)
+    check_function("vjp()", f)
     with _differentiating(primals) as finish:
         fresh, inputs, shape = _fresh(primals, range(len(primals)))
         result = _values(f(*fresh))
@@ -225,9 +225,10 @@ def is_recording() -> bool:
     return _DEPTH.depth > 0
 
 
-def _check_function(who: str, f: object) -> None:
+def check_function(who: str, f: object) -> None:
+    """Raise TypeError, for `who`, where f is no function."""
     if not callable(f):
-        raise TypeError(f"{who} takes a function, not {show(f)}; write lambda x: ...")
+        raise wrong(who, "a function", f, "write lambda x: ...", TypeError)
 
 
 def _numbers(tree: Tree) -> Tree:

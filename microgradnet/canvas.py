@@ -16,8 +16,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from microgradnet.drawing import check_parent, put
-from microgradnet.errors import explained, wrong
-from microgradnet.naming import printable
+from microgradnet.errors import explained, printable, wrong
 
 if TYPE_CHECKING:
     from pathlib import Path

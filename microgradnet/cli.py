@@ -17,9 +17,9 @@ from typing import Any
 from microgradnet import commands, course
 from microgradnet.debugging import debug
 from microgradnet.engine import Value
+from microgradnet.errors import printable
 from microgradnet.expressions import expression
 from microgradnet.history import PROGRESS
-from microgradnet.naming import printable
 from microgradnet.nn import activations
 from microgradnet.prompting import Parser, Prompt, ready_streams, told
 from microgradnet.recording import LEAF

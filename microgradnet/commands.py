@@ -19,8 +19,8 @@ from microgradnet.compiling import compile
 from microgradnet.data import Encoding, Frame, split
 from microgradnet.drawing import put, render
 from microgradnet.engine import Value
+from microgradnet.errors import printable
 from microgradnet.history import History
-from microgradnet.naming import printable
 from microgradnet.pipeline import Pipeline
 from microgradnet.plotting import POINTS, text_confusion, text_curve, text_map
 from microgradnet.reading import MISSING

@@ -27,19 +27,11 @@ from itertools import zip_longest
 from typing import Any, NamedTuple
 
 from microgradnet import shapes
-from microgradnet.calculus import flatten, is_recording, rebuild
-from microgradnet.engine import (
-    OPEN_WALKS,
-    Value,
-    assign,
-    check_gradients,
-    end_walks,
-    topological_order,
-)
-from microgradnet.errors import explained, show
+from microgradnet.calculus import check_function, flatten, is_recording, rebuild
+from microgradnet.engine import Value, assign, check_gradients, end_walks, topological_order
+from microgradnet.errors import explained, printable, show
 from microgradnet.generated import annotate, loaded
 from microgradnet.lines import warn
-from microgradnet.naming import printable
 from microgradnet.parameters import leaves
 from microgradnet.printing import Printer
 from microgradnet.tracing import LOCK, alone, trace, varies
@@ -71,8 +63,7 @@ class Program:
     """
 
     def __init__(self, f: Callable[..., Any], parameters: Iterable[Value] = ()) -> None:
-        if not callable(f):
-            raise TypeError(f"compile() takes a function, not {show(f)}; write lambda x: ...")
+        check_function("compile()", f)
         self.parameters = leaves("compile()", parameters, least=0)
         self._f: Callable[..., Any] | None = f
         self._name = printable(str(getattr(f, "__name__", type(f).__name__)))
@@ -84,8 +75,7 @@ class Program:
             return variant.run("value", variant.numbers([]), inputs)
         numbers = variant.numbers(_data(self.parameters))
         loss, gradient = variant.run("value_and_grad", numbers, inputs)
-        if OPEN_WALKS:
-            end_walks(self.parameters)
+        end_walks(self.parameters)
         pairs = zip(self.parameters, gradient, strict=True)
         try:
             for p, g in pairs:
@@ -117,8 +107,7 @@ class Program:
         After an error, or Ctrl-C, no gradient is changed.
         """
         self._needs_parameters("over")
-        if OPEN_WALKS:
-            end_walks(self.parameters)
+        end_walks(self.parameters)
         numbers = _data(self.parameters)
         before = [p.grad for p in self.parameters]
         try:

@@ -17,9 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from microgradnet.data import demos
-from microgradnet.errors import explained, show
+from microgradnet.errors import explained, printable, show
 from microgradnet.lessons import WIDTH
-from microgradnet.naming import printable
 
 
 class Entry(NamedTuple):

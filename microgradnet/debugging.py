@@ -29,11 +29,11 @@ from typing import IO, Any, ClassVar
 
 from microgradnet.drawing import render
 from microgradnet.engine import Value
-from microgradnet.errors import show
+from microgradnet.errors import printable, show, wrong
 from microgradnet.explaining import explain
 from microgradnet.expressions import FIELDS, Condition
 from microgradnet.lines import user_frame
-from microgradnet.naming import bracketed, digits, printable
+from microgradnet.naming import bracketed, digits
 from microgradnet.prompting import Prompt, told
 from microgradnet.recording import LEAF, Recording, listed
 from microgradnet.stepping import WIDTH, Step
@@ -53,7 +53,7 @@ def debug(
     the input leave. RuntimeError where a `data` was changed since the forward pass.
     """
     if not isinstance(root, Value):
-        raise TypeError(f"debug() takes a Value, not {show(root)}; pass a result, such as a loss")
+        raise wrong("debug()", "a Value", root, "pass a result, such as a loss", TypeError)
     if names is None:
         names = dict(user_frame(sys._getframe(1)).f_locals)
     debugger = Debugger(Recording(root, names), stdin, stdout)

@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from microgradnet.collapsing import Box, Plan, Table, planned
 from microgradnet.engine import Value, topological_order
-from microgradnet.errors import explained, show, wrong
-from microgradnet.naming import digits, named, printable
+from microgradnet.errors import explained, printable, show, wrong
+from microgradnet.naming import digits, named
 from microgradnet.networks import columns_of, draw_network
 from microgradnet.nn import Module
 from microgradnet.operations import NOT_COMPUTED, Operand
@@ -69,9 +69,7 @@ def draw(
         columns = [] if x is None else columns_of(v, x)
         return draw_network(v, columns, into=_digraph_class()("microgradnet"))
     if not isinstance(v, Value):
-        raise TypeError(
-            f"draw() takes a Value or an MLP, not {show(v)}; pass a result, such as a loss"
-        )
+        raise wrong("draw()", "a Value or an MLP", v, "pass a result, such as a loss", TypeError)
     if x is not None:
         raise TypeError(f"x is the input of a model, and beside {v!r} there is none; leave it out")
     if collapse not in (None, "neuron", "layer"):

@@ -236,7 +236,8 @@ class Value:
             if isinstance(error, ArithmeticError | ValueError):
                 changed(z)
                 annotate(error, z, "the derivative of ")
-            check_gradients("backward()", leaves)
+            if isinstance(error, TypeError):
+                check_gradients("backward()", leaves)
             raise
 
     def backward_steps(self, names: Mapping[str, object] | None = None) -> "Iterator[Step]":
@@ -401,8 +402,7 @@ def zero_grad(values: Iterable[Value]) -> None:
 
 def forget(values: Sequence[Value]) -> None:
     """Set the grad of Values to 0; Ctrl-C comes before it, or after."""
-    if OPEN_WALKS:
-        end_walks(values)
+    end_walks(values)
     try:
         for v in values:
             v.grad = NOT_COMPUTED

@@ -139,9 +139,7 @@ def _evaluated(annotation: Any, function: Any) -> Any:
 
 def _misfits(annotation: Any, value: Any, place: str) -> Iterator[tuple[str, Any]]:
     # The places of a value, and what is there, that do not fit an annotation.
-    if isinstance(annotation, TypeVar):
-        annotation = annotation.__bound__ or Any
-    kind, parts = get_origin(annotation) or annotation, get_args(annotation)
+    kind, parts = _parts(annotation)
     if kind in (Union, types.UnionType):
         found = [list(_misfits(part, value, place)) for part in parts]
         if all(found):
@@ -161,6 +159,13 @@ def _misfits(annotation: Any, value: Any, place: str) -> Iterator[tuple[str, Any
             yield from _misfits(part, item, f"{place}[{show(key)}]")
 
 
+def _parts(annotation: Any) -> tuple[Any, tuple[Any, ...]]:
+    # list and (float,) of list[float]; a variable of types stands for its bound.
+    if isinstance(annotation, TypeVar):
+        annotation = annotation.__bound__ or Any
+    return get_origin(annotation) or annotation, get_args(annotation)
+
+
 def _is_one(kind: Any, value: Any) -> bool:
     if kind is float or kind is SupportsFloat:
         return is_real(value)
@@ -177,9 +182,7 @@ def _is_vast(value: Any) -> bool:
 
 
 def _words(annotation: Any, several: bool = False) -> str:
-    if isinstance(annotation, TypeVar):
-        annotation = annotation.__bound__ or Any
-    kind, parts = get_origin(annotation) or annotation, get_args(annotation)
+    kind, parts = _parts(annotation)
     if kind in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_words(part, several) for part in parts))
     name = getattr(kind, "__name__", str(kind))

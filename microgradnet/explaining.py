@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from itertools import groupby
 
 from microgradnet.engine import Value, graph
-from microgradnet.errors import is_real, show, wrong
+from microgradnet.errors import is_real, wrong
 from microgradnet.naming import Names, digits
 from microgradnet.stepping import Step, Walk
 
@@ -184,7 +184,7 @@ def what_if(
     where it cannot be.
     """
     if isinstance(change, Value) or not is_real(change):
-        raise TypeError(f"what_if() takes a number as change, not {show(change)}; such as 0.1")
+        raise wrong("what_if()", "a number as change", change, "such as 0.1", TypeError)
     change = float(change)
     explanation = explain(root, target, names)
     gradient, name = explanation.gradient, explanation.names

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from microgradnet.engine import Value
-from microgradnet.errors import is_real, show
+from microgradnet.errors import is_real, show, wrong
 from microgradnet.operations import OPERATIONS, Op, Operand
 
 
@@ -92,12 +92,11 @@ def log_softmax(values: Iterable[Operand]) -> list[Any]:
 def operands(who: str, values: Iterable[Operand]) -> list[Any]:
     """Return numbers and Values as a list; TypeError, for `who`, of anything else."""
     if isinstance(values, str | bytes | Mapping) or not hasattr(values, "__iter__"):
-        raise TypeError(f"{who} takes a list of numbers or Values, not {show(values)}; write [...]")
+        raise wrong(who, "a list of numbers or Values", values, "write [...]", TypeError)
     found = list(values)
     for v in found:
         if not is_real(v):
-            remedy = "convert it with float()"
-            raise TypeError(f"{who} takes numbers or Values, not {show(v)}; {remedy}")
+            raise wrong(who, "numbers or Values", v, "convert it with float()", TypeError)
     return found
 
 

@@ -23,8 +23,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple, overload
 
 from microgradnet.drawing import put
-from microgradnet.errors import explained, wrong
-from microgradnet.naming import printable
+from microgradnet.errors import explained, printable, wrong
 
 CYAN, GREEN, PLAIN = "\x1b[36m", "\x1b[32m", "\x1b[0m"
 

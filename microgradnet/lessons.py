@@ -35,8 +35,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from microgradnet.drawing import put, render
 from microgradnet.engine import Value
-from microgradnet.errors import explained, wrong
-from microgradnet.naming import printable
+from microgradnet.errors import explained, printable, wrong
 from microgradnet.nn import Module
 from microgradnet.prompting import Parser, ready_streams
 
@@ -329,10 +328,7 @@ def check(checks: Sequence[Check], file: str = "") -> int:
         if name in answers:
             try:
                 verdict = ask(answers[name])
-            except (
-                Exception,
-                SystemExit,
-            ) as error:  # the learner's code may raise anything: it is the verdict
+            except (Exception, SystemExit) as error:  # of the learner's code it is the verdict
                 verdict = f"it raises {type(error).__name__}: {error}"
         wrong += bool(verdict)
         _wrapped(f"{number}. {name}: {verdict or 'right'}", "", "   ")

@@ -22,7 +22,7 @@ from typing import Any, NamedTuple
 
 from microgradnet import scalars
 from microgradnet.engine import Label, Value
-from microgradnet.naming import printable
+from microgradnet.errors import printable
 from microgradnet.operations import RUNTIME
 
 PACKAGE = str(Path(__file__).parent) + os.sep

@@ -14,8 +14,7 @@ from collections.abc import Mapping
 from functools import cached_property
 
 from microgradnet.engine import Value, topological_order
-from microgradnet.errors import printable as printable
-from microgradnet.errors import show
+from microgradnet.errors import printable, show, wrong
 from microgradnet.nn import Module
 
 LONGEST = 24  # characters of an expression that is used as a name
@@ -158,7 +157,7 @@ def named(names: Mapping[str, object]) -> dict[Value, str]:
     ['x[0]', 'x[1]', "d['k']"]
     """
     if not isinstance(names, Mapping):
-        raise TypeError(f"names takes name -> object, not {show(names)}; try locals()")
+        raise wrong("names", "name -> object", names, "try locals()", TypeError)
     found: dict[Value, str] = {}
     # A container that a private name holds too is left out: a notebook's Out is also its _oh.
     seen = {id(item) for name, item in names.items() if name.startswith("_")}

@@ -20,7 +20,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 
 from microgradnet.bfgs import BFGS
-from microgradnet.engine import OPEN_WALKS, Value, assign, check_gradients, end_walks, forget
+from microgradnet.engine import Value, assign, check_gradients, end_walks, forget
 from microgradnet.errors import is_real, wrong
 from microgradnet.parameters import leaves, not_negative, values
 
@@ -51,18 +51,18 @@ class Optimizer:
 
     def step(self) -> None:
         """Move every parameter once; after an error, or Ctrl-C, none is moved."""
-        if OPEN_WALKS:
-            end_walks(self.parameters)
+        end_walks(self.parameters)
         before, numbers = vars(self).copy(), [p.data for p in self.parameters]
         try:
             new = self.moved(numbers, [p.grad for p in self.parameters])
             for p, data in zip(self.parameters, new, strict=True):
                 p.data = data
             self.steps += 1
-        except BaseException:
+        except BaseException as error:
             vars(self).update(before)
             assign(self.parameters, data=numbers)
-            check_gradients("step()", self.parameters)
+            if isinstance(error, TypeError):
+                check_gradients("step()", self.parameters)
             raise
 
     def moved(self, numbers: list[float], gradients: list[float]) -> list[float]:
@@ -204,6 +204,5 @@ def clip_grad_value(parameters: Iterable[Value], maximum: float) -> None:
 def _clipped(who: str, parameters: Iterable[Value], maximum: float) -> tuple[list[Value], float]:
     not_negative(maximum=maximum)
     found = values(who, parameters)
-    if OPEN_WALKS:
-        end_walks(found)
+    end_walks(found)
     return found, float(maximum)

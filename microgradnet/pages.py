@@ -38,8 +38,8 @@ from microgradnet.drawing import (
     run,
 )
 from microgradnet.engine import Value
-from microgradnet.errors import explained, show, wrong
-from microgradnet.naming import INFIX, bracketed, digits, printable
+from microgradnet.errors import explained, printable, wrong
+from microgradnet.naming import INFIX, bracketed, digits
 from microgradnet.stepping import Step, Walk
 
 if TYPE_CHECKING:
@@ -98,7 +98,7 @@ def page(
     from pathlib import Path
 
     if not isinstance(v, Value):
-        raise TypeError(f"page() takes a Value, not {show(v)}; pass a result, such as a loss")
+        raise wrong("page()", "a Value", v, "pass a result, such as a loss", TypeError)
     path = Path(filename)
     if path.is_dir():  # also for "", which is the folder that one is in
         rule, remedy = "the name of a file to write", "that is a folder; try 'steps.html'"

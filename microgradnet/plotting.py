@@ -19,9 +19,8 @@ import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from typing import SupportsFloat, SupportsIndex
 
-from microgradnet.errors import explained, show, wrong
+from microgradnet.errors import explained, printable, show, wrong
 from microgradnet.functional import operands
-from microgradnet.naming import printable
 
 LEVELS = "_-'"  # the heights within one row, from below
 DECADES = 100.0  # positive values that span more are drawn to a logarithmic scale
@@ -81,11 +80,8 @@ def text_curve(
     for row in reversed(range(height)):
         lines.append(f"{labels.get(row, ''):>{axis}} |{''.join(rows[row])}".rstrip())
     lines.append(" " * axis + " +" + "-" * width)
-    lines.append(
-        " " * axis
-        + "  "
-        + _ends("1", printable(number) if number != "" else "", str(len(numbers)), width)
-    )
+    unit = printable(number) if number != "" else ""
+    lines.append(" " * axis + "  " + _ends("1", unit, str(len(numbers)), width))
     return "\n".join(lines)
 
 

@@ -31,7 +31,7 @@ import textwrap
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import IO, ClassVar, NoReturn
 
-from microgradnet.naming import printable
+from microgradnet.errors import printable
 
 
 class Prompt(cmd.Cmd):

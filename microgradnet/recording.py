@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from microgradnet.engine import Value
-from microgradnet.naming import INFIX, bracketed, digits, printable
+from microgradnet.errors import printable
+from microgradnet.naming import INFIX, bracketed, digits
 from microgradnet.operations import NOT_COMPUTED
 from microgradnet.prompting import told
 from microgradnet.stepping import Step, Walk

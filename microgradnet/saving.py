@@ -42,9 +42,8 @@ from typing import Any
 
 from microgradnet import nn
 from microgradnet.engine import as_number
-from microgradnet.errors import explained, show
+from microgradnet.errors import explained, printable, show
 from microgradnet.exchanging import architecture, from_torch, to_torch
-from microgradnet.naming import printable
 from microgradnet.pipeline import Pipeline
 from microgradnet.tables import Encoding
 

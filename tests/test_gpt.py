@@ -1,6 +1,5 @@
 """The GPT of demos/17_gpt.py: its size, its bits, and its parts."""
 
-import importlib.util
 import math
 import random
 from itertools import pairwise
@@ -16,12 +15,9 @@ DEMO = Path(__file__).parent.parent / "demos" / "17_gpt.py"
 
 
 @pytest.fixture(scope="module")
-def demo():
+def demo(module_of):
     """Return the demo as a module."""
-    spec = importlib.util.spec_from_file_location("gpt", DEMO)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(DEMO)
 
 
 def bits(model):

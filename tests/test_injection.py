@@ -41,9 +41,9 @@ from microgradnet.cli import main
 from microgradnet.data import Encoding, Frame
 from microgradnet.drawing import executable, run
 from microgradnet.engine import Value
+from microgradnet.errors import printable
 from microgradnet.history import PROGRESS, Epoch, History
 from microgradnet.lessons import Lesson
-from microgradnet.naming import printable
 from microgradnet.pages import page
 from microgradnet.pipeline import Pipeline
 from microgradnet.plotting import text_confusion, text_images, text_map

@@ -1,6 +1,5 @@
 """The command that changes a module on purpose: what it changes, and that the tests are asked."""
 
-import importlib.util
 import re
 import subprocess
 import sys
@@ -14,12 +13,9 @@ COMMAND = ROOT / "tests" / "benchmarks" / "mutate.py"
 
 
 @pytest.fixture(scope="module")
-def mutate():
+def mutate(module_of):
     """Return the command as a module."""
-    spec = importlib.util.spec_from_file_location("mutate", COMMAND)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return module_of(COMMAND)
 
 
 CHANGES = {  # a line, and all that may stand in its place

@@ -11,8 +11,9 @@ import pytest
 from microgradnet import nn
 from microgradnet.calculus import gradient
 from microgradnet.engine import Value, topological_order
+from microgradnet.errors import printable
 from microgradnet.expressions import expression
-from microgradnet.naming import LONGEST, Names, bracketed, digits, named, printable, slope_of_power
+from microgradnet.naming import LONGEST, Names, bracketed, digits, named, slope_of_power
 from microgradnet.operations import OPERATIONS
 
 

@@ -16,8 +16,9 @@ from hostile import HOSTILE
 from microgradnet import drawing, nn
 from microgradnet.drawing import executable
 from microgradnet.engine import Value, topological_order
+from microgradnet.errors import printable
 from microgradnet.lines import record_lines
-from microgradnet.naming import digits, printable
+from microgradnet.naming import digits
 from microgradnet.operations import NOT_COMPUTED, OPERATIONS
 from microgradnet.pages import COLOURS, LIMIT, Page, page
 from microgradnet.stepping import backward_steps
